@@ -1,0 +1,169 @@
+import type { BackscrollError } from '../errors.ts'
+
+/** Whose conversation, and which. Both are part of every statement. */
+export interface ConversationKey {
+  readonly userId: string
+  readonly conversationId: string
+}
+
+/** The rule that a conversation's counts were made under, as it is recorded in its row. */
+export interface CountingRule {
+  readonly encoding: string
+  readonly framing: string
+}
+
+/** A conversation's row, as far as the store needs it. */
+export interface Head extends CountingRule {
+  readonly lastPosition: number
+  readonly newestPosition: number
+  readonly turnCount: number
+  readonly totalTokens: number
+  readonly newestSaving: number
+}
+
+/** A turn's row. `messages` and `metadata` are JSON text. */
+export interface TurnRow {
+  readonly position: number
+  readonly tokenCount: number
+  readonly cumulativeTokens: number
+  readonly messages: string
+  readonly createdAt: Date
+  readonly metadata: string | null
+}
+
+/** The conversation's row, if it has one, and some of its turns by rising position, as one statement saw them. */
+export interface Page {
+  readonly head: Head | undefined
+  readonly turns: TurnRow[]
+}
+
+export interface NewTurn extends ConversationKey, CountingRule {
+  readonly tokenCount: number
+  readonly closingTokenCount: number
+  readonly messages: string
+  readonly metadata: string | null
+  readonly idempotencyKey: string | null
+  /** The position that the newest turn must have, 0 for none; null to append whatever it is. */
+  readonly expectedPosition: number | null
+}
+
+/**
+ * What became of an append. `refused`: the row that is there has another counting rule or another newest position;
+ * nothing was written.
+ */
+export type AppendOutcome =
+  | { readonly kind: 'appended' | 'replayed'; readonly rule: CountingRule; readonly turn: TurnRow }
+  | { readonly kind: 'refused'; readonly head: Head | undefined }
+
+export interface WindowBounds {
+  /** The most tokens that the window may hold. */
+  readonly maxTokens: number
+  /** The start of the window moves in multiples of this many tokens; 1 is the exact window. */
+  readonly step: number
+}
+
+export interface TurnRange {
+  readonly after: number | undefined
+  readonly before: number | undefined
+  readonly limit: number
+}
+
+/** A turn's counts under a new rule. */
+export interface TurnCounts {
+  readonly position: number
+  readonly tokenCount: number
+  readonly closingTokenCount: number
+  readonly cumulativeTokens: number
+}
+
+export interface Recounted {
+  readonly rule: CountingRule
+  /** All turns of the conversation, by rising position. */
+  readonly turns: readonly TurnCounts[]
+}
+
+export interface ConversationRow {
+  readonly conversationId: string
+  readonly turnCount: number
+  readonly totalTokens: number
+  readonly createdAt: Date
+  readonly updatedAt: Date
+  readonly metadata: string | null
+}
+
+/** Where a list of conversations goes on: below this line of it. */
+export interface ListPosition {
+  readonly updatedAt: number
+  readonly conversationId: string
+}
+
+export interface Forgotten {
+  readonly conversations: number
+  readonly turns: number
+}
+
+/** What a dialect may be told when it opens a database itself. */
+export interface ConnectionOptions {
+  readonly maxConnections: number
+  readonly preparedStatements: boolean
+}
+
+/** A driver's error, translated. */
+export interface Failure {
+  readonly error: BackscrollError
+  /**
+   * `always`: nothing was applied and the reason passes. `if-repeatable`: it may have been applied, so only a call that
+   * may run twice is made again. `never`: it would fail again.
+   */
+  readonly retry: 'always' | 'if-repeatable' | 'never'
+}
+
+type Awaitable<T> = T | Promise<T>
+
+/**
+ * What the store asks of a database: a few coarse operations, each of them atomic by itself. There is no
+ * `transaction(fn)`: better-sqlite3 refuses promises inside one, and on Postgres every operation is one statement.
+ *
+ * Operations throw the driver's errors; `explain` translates them.
+ */
+export interface Dialect<Tx = unknown> {
+  append(turn: NewTurn): Awaitable<AppendOutcome>
+  /** The newest whole turns within the bounds. Reads the rows that it returns, and at most one more. */
+  loadWindow(key: ConversationKey, bounds: WindowBounds): Awaitable<Page>
+  /** With `before` the newest turns below it, else the oldest above `after`. */
+  listTurns(key: ConversationKey, range: TurnRange): Awaitable<Page>
+  /** How many turns were dropped; undefined when the conversation changed meanwhile and nothing was done. */
+  rewind(key: ConversationKey, to: number): Awaitable<number | undefined>
+  /** Replaces all counts at once; false when `seen` is no longer what is there, and nothing was done. */
+  replaceCounts(key: ConversationKey, seen: Head, recounted: Recounted): Awaitable<boolean>
+  setMetadata(key: ConversationKey, rule: CountingRule, metadata: string | null): Awaitable<void>
+  listConversations(
+    userId: string,
+    before: ListPosition | undefined,
+    limit: number,
+  ): Awaitable<ConversationRow[]>
+  forgetUser(userId: string): Awaitable<Forgotten>
+  /** Applies the migrations that are missing. Any number of processes may call it at once. */
+  migrate(): Awaitable<void>
+  close(): Awaitable<void>
+  /** The same operations inside the host's transaction. */
+  within(transaction: Tx): Dialect<Tx>
+  explain(error: unknown): Failure
+  /** True inside the host's transaction: a failed statement has to be answered by rolling that back, not by a retry. */
+  readonly inTransaction: boolean
+}
+
+/** A dialect whose driver answers at once. */
+export interface SyncDialect<Tx = unknown> extends Dialect<Tx> {
+  append(turn: NewTurn): AppendOutcome
+  loadWindow(key: ConversationKey, bounds: WindowBounds): Page
+  listTurns(key: ConversationKey, range: TurnRange): Page
+  replaceCounts(key: ConversationKey, seen: Head, recounted: Recounted): boolean
+  within(transaction: Tx): SyncDialect<Tx>
+  readonly synchronous: true
+}
+
+/** Whether the dialect's driver answers at once. */
+export function isSync(dialect: Dialect): dialect is SyncDialect {
+  return 'synchronous' in dialect
+}

@@ -1,0 +1,58 @@
+import { InvalidArgumentError, MissingDriverError } from '../../errors.ts'
+import type { ConnectionOptions } from '../dialect.ts'
+import type { PostgresSession } from './queries.ts'
+
+/** Seconds that a connection may take to be made, and that closing waits for statements under way. */
+const CONNECT_TIMEOUT_S = 5
+const CLOSE_TIMEOUT_S = 5
+
+export interface PostgresConnection {
+  readonly session: PostgresSession
+  close(): Promise<void>
+}
+
+/**
+ * A pool of connections of our own; the first is made when the first statement runs.
+ *
+ * @throws {MissingDriverError} when the package postgres cannot be loaded.
+ */
+export async function connect(
+  url: string,
+  { maxConnections, preparedStatements }: ConnectionOptions,
+): Promise<PostgresConnection> {
+  const { postgres, drizzle } = await loadDriver()
+  let client: ReturnType<typeof postgres>
+  try {
+    client = postgres(url, {
+      max: maxConnections,
+      // Named statements hang or fail behind PgBouncer in transaction mode. Without them a call takes two round trips.
+      prepare: preparedStatements,
+      // A connection that dies during the driver's own query for types ends the process (postgres.js #1192).
+      fetch_types: false,
+      connect_timeout: CONNECT_TIMEOUT_S,
+      // Notices would be printed to the console.
+      onnotice: () => {},
+    })
+  } catch {
+    // No cause: the URL parser's message holds the URL, and so the password.
+    throw new InvalidArgumentError(
+      'The database URL cannot be read. Expected postgres://user:password@host:port/database.',
+    )
+  }
+  return { session: drizzle({ client }), close: () => client.end({ timeout: CLOSE_TIMEOUT_S }) }
+}
+
+async function loadDriver() {
+  try {
+    const { default: postgres } = await import('postgres')
+    const { drizzle } = await import('drizzle-orm/postgres-js')
+    return { postgres, drizzle }
+  } catch (error) {
+    throw new MissingDriverError(
+      'Postgres needs the package postgres, version 3.4 or later: npm install postgres',
+      {
+        cause: error,
+      },
+    )
+  }
+}

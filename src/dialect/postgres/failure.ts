@@ -1,0 +1,54 @@
+import {
+  DatabaseError,
+  DatabaseUnavailableError,
+  NotMigratedError,
+  OutcomeUnknownError,
+} from '../../errors.ts'
+import { reduceCause } from '../../redact.ts'
+import type { Failure } from '../dialect.ts'
+
+/**
+ * Errors after which nothing was applied and a later try may work: a serialization failure, a deadlock, a lock that
+ * could not be had, too many connections, a server that starts, a refused connection. And a unique key: two calls
+ * with one idempotency key at once, of which the second, run again, finds the turn of the first.
+ */
+const NOT_APPLIED = new Set(['40001', '40P01', '55P03', '53300', '57P03', 'ECONNREFUSED', 'ENOENT', '23505'])
+
+/** Errors after which a statement that was under way may or may not have been applied. */
+const MAY_BE_APPLIED = new Set([
+  'CONNECTION_CLOSED',
+  'CONNECTION_DESTROYED',
+  'CONNECTION_ENDED',
+  'CONNECT_TIMEOUT',
+  'ECONNRESET',
+  'ETIMEDOUT',
+  'EPIPE',
+  '57P01',
+  '57P02',
+])
+
+/** What an error of the driver means for the caller. */
+export function explain(error: unknown): Failure {
+  const { code = '' } = reduceCause(error)
+  if (NOT_APPLIED.has(code)) {
+    return { error: new DatabaseUnavailableError(UNAVAILABLE, { cause: error }), retry: 'always' }
+  }
+  if (MAY_BE_APPLIED.has(code) || code.startsWith('08')) {
+    return { error: new OutcomeUnknownError(UNKNOWN, { cause: error }), retry: 'if-repeatable' }
+  }
+  if (MISSING.has(code)) {
+    return { error: new NotMigratedError(NOT_MIGRATED, { cause: error }), retry: 'never' }
+  }
+  return { error: new DatabaseError(OTHER, { cause: error }), retry: 'never' }
+}
+
+/** Undefined table, undefined column. */
+const MISSING = new Set(['42P01', '42703'])
+
+const UNAVAILABLE =
+  'Postgres cannot take the statement now; `cause.code` says why. Nothing was written; try again later.'
+const UNKNOWN =
+  'The connection to Postgres was lost while the call was under way. A write may or may not have been stored: ' +
+  'repeat it with the same idempotency key, or look before writing again.'
+const NOT_MIGRATED = "backscroll's tables are missing or outdated here. Call `await store.migrate()` first."
+const OTHER = 'Postgres refused the statement. Nothing was written. `cause.code` is its SQLSTATE.'

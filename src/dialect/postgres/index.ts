@@ -1,0 +1,169 @@
+import { and, desc, eq, is, sql } from 'drizzle-orm'
+import { PgTransaction } from 'drizzle-orm/pg-core'
+import { InvalidArgumentError } from '../../errors.ts'
+import type {
+  AppendOutcome,
+  ConnectionOptions,
+  ConversationKey,
+  ConversationRow,
+  CountingRule,
+  Dialect,
+  Forgotten,
+  Head,
+  ListPosition,
+  NewTurn,
+  Page,
+  Recounted,
+  TurnRange,
+  WindowBounds,
+} from '../dialect.ts'
+import { toPage, toTurn } from '../page.ts'
+import { connect } from './connection.ts'
+import { explain } from './failure.ts'
+import { migrate } from './migrate.ts'
+import { Queries, type PostgresSession } from './queries.ts'
+import { conversations } from './schema.ts'
+
+/** Opens a pool of connections of our own. */
+export async function openPostgres(url: string, options: ConnectionOptions): Promise<PostgresDialect> {
+  const { session, close } = await connect(url, options)
+  return new PostgresDialect(session, { close })
+}
+
+/** The operations on Postgres: each is one statement, and so one transaction by itself. */
+export class PostgresDialect implements Dialect<PostgresSession> {
+  readonly inTransaction: boolean
+  readonly explain = explain
+  readonly #session: PostgresSession
+  readonly #queries: Queries
+  readonly #close: () => Promise<void>
+
+  constructor(session: PostgresSession, { close = async () => {}, inTransaction = false } = {}) {
+    this.#session = session
+    this.#queries = new Queries(session)
+    this.#close = close
+    this.inTransaction = inTransaction
+  }
+
+  async append(turn: NewTurn): Promise<AppendOutcome> {
+    const stored =
+      (await this.#append(turn)) ?? (turn.idempotencyKey === null ? undefined : await this.#append(turn))
+    if (stored) return stored
+    const { head } = await this.listTurns(turn, { after: undefined, before: undefined, limit: 0 })
+    return { kind: 'refused', head }
+  }
+
+  async #append(turn: NewTurn): Promise<AppendOutcome | undefined> {
+    const [row] = await this.#queries.run('append', turn)
+    if (!row) return undefined
+    const [kind, encoding, framing, ...columns] = row as [
+      'appended' | 'replayed',
+      string,
+      string,
+      ...unknown[],
+    ]
+    return { kind, rule: { encoding, framing }, turn: toTurn(columns, toDate) }
+  }
+
+  async loadWindow(key: ConversationKey, bounds: WindowBounds): Promise<Page> {
+    return toPage(await this.#queries.run('window', { ...key, ...bounds }), toDate)
+  }
+
+  async listTurns(key: ConversationKey, { after = 0, before, limit }: TurnRange): Promise<Page> {
+    const name = before === undefined ? 'oldestPage' : 'newestPage'
+    const range = { after, before: before ?? Number.MAX_SAFE_INTEGER, limit }
+    return toPage(await this.#queries.run(name, { ...key, ...range }), toDate)
+  }
+
+  async rewind(key: ConversationKey, to: number): Promise<number | undefined> {
+    const [[dropped, done] = []] = await this.#queries.run('rewind', { ...key, to })
+    return done ? Number(dropped) : undefined
+  }
+
+  async replaceCounts(key: ConversationKey, seen: Head, { rule, turns }: Recounted): Promise<boolean> {
+    const newest = turns.at(-1)
+    const [[done] = []] = await this.#queries.run('replaceCounts', {
+      ...key,
+      ...rule,
+      lastPosition: seen.lastPosition,
+      turnCount: seen.turnCount,
+      totalTokens: newest?.cumulativeTokens ?? 0,
+      newestSaving: newest ? newest.tokenCount - newest.closingTokenCount : 0,
+      counts: JSON.stringify(
+        turns.map((turn) => ({
+          position: turn.position,
+          token_count: turn.tokenCount,
+          closing_token_count: turn.closingTokenCount,
+          cumulative_tokens: turn.cumulativeTokens,
+        })),
+      ),
+    })
+    return done === true
+  }
+
+  async setMetadata(key: ConversationKey, rule: CountingRule, metadata: string | null): Promise<void> {
+    const none = { lastPosition: 0, newestPosition: 0, turnCount: 0, totalTokens: 0, newestSaving: 0 }
+    await this.#session
+      .insert(conversations)
+      .values({
+        userId: key.userId,
+        id: key.conversationId,
+        ...rule,
+        ...none,
+        createdAt: sql`now()`,
+        updatedAt: sql`now()`,
+        metadata,
+      })
+      .onConflictDoUpdate({ target: [conversations.userId, conversations.id], set: { metadata } })
+  }
+
+  async listConversations(
+    userId: string,
+    before: ListPosition | undefined,
+    limit: number,
+  ): Promise<ConversationRow[]> {
+    const { updatedAt, id } = conversations
+    const below =
+      before &&
+      sql`(${updatedAt}, ${id}) < (${new Date(before.updatedAt).toISOString()}, ${before.conversationId})`
+    return this.#session
+      .select({
+        conversationId: id,
+        turnCount: conversations.turnCount,
+        totalTokens: conversations.totalTokens,
+        createdAt: conversations.createdAt,
+        updatedAt,
+        metadata: conversations.metadata,
+      })
+      .from(conversations)
+      .where(and(eq(conversations.userId, userId), below))
+      .orderBy(desc(updatedAt), desc(id))
+      .limit(limit)
+      .$withCache(false)
+  }
+
+  async forgetUser(userId: string): Promise<Forgotten> {
+    const [[erased, turns] = []] = await this.#queries.run('forgetUser', { userId })
+    return { conversations: Number(erased), turns: Number(turns) }
+  }
+
+  migrate(): Promise<void> {
+    return migrate(this.#session)
+  }
+
+  close(): Promise<void> {
+    return this.#close()
+  }
+
+  within(transaction: PostgresSession): PostgresDialect {
+    if (!is(transaction, PgTransaction)) {
+      throw new InvalidArgumentError(
+        'withTransaction takes the transaction that `db.transaction(async (tx) => …)` gives.',
+      )
+    }
+    return new PostgresDialect(transaction, { inTransaction: true })
+  }
+}
+
+/** Drizzle turns off the driver's own parsing of times, so they come as text. */
+const toDate = (value: unknown): Date => (value instanceof Date ? value : new Date(String(value)))

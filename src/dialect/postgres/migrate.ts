@@ -1,0 +1,34 @@
+import { sql } from 'drizzle-orm'
+import { readMigrations, type Migration } from '../migrations.ts'
+import type { PostgresSession } from './queries.ts'
+
+/** Names the lock that migrating processes queue at. Any number does, as long as it stays the same. */
+const LOCK = 8_236_071_145
+
+/**
+ * Applies the migrations that are missing, all or none, in one statement: a block that takes a lock which ends with
+ * its transaction, and looks inside the lock what there is to do. No transaction is opened from here: postgres.js can
+ * end the process when a connection dies inside one of its own.
+ */
+export async function migrate(session: PostgresSession): Promise<void> {
+  await session.execute(sql.raw(migrationBlock(readMigrations('postgres'))))
+}
+
+function migrationBlock(migrations: readonly Migration[]): string {
+  return `do $backscroll$ begin
+perform pg_advisory_xact_lock(${LOCK});
+${migrations.map(unlessApplied).join('\n')}
+end $backscroll$`
+}
+
+/** The table that records migrations is made by the first of them, so that one asks for the table. */
+function unlessApplied({ name, statements }: Migration, index: number): string {
+  const missing =
+    index === 0
+      ? `to_regclass('backscroll_migrations') is null`
+      : `not exists (select 1 from backscroll_migrations where name = '${name}')`
+  return `if ${missing} then
+${statements.map((statement) => statement.trim().replace(/;?$/, ';')).join('\n')}
+insert into backscroll_migrations (name, applied_at) values ('${name}', now());
+end if;`
+}

@@ -1,0 +1,195 @@
+import { and, desc, eq, is, sql } from 'drizzle-orm'
+import { SQLiteTransaction } from 'drizzle-orm/sqlite-core'
+import { BackscrollError, InvalidArgumentError } from '../../errors.ts'
+import type {
+  AppendOutcome,
+  ConversationKey,
+  ConversationRow,
+  CountingRule,
+  Forgotten,
+  Head,
+  ListPosition,
+  NewTurn,
+  Page,
+  Recounted,
+  SyncDialect,
+  TurnRange,
+  WindowBounds,
+} from '../dialect.ts'
+import { toPage } from '../page.ts'
+import { connect } from './connection.ts'
+import { explain } from './failure.ts'
+import { migrate } from './migrate.ts'
+import { Queries, type SqliteSession } from './queries.ts'
+import { conversations, turns } from './schema.ts'
+
+/** Opens a database file, or `:memory:`, of our own. */
+export async function openSqlite(path: string): Promise<SqliteDialect> {
+  try {
+    const { session, close } = await connect(path)
+    return new SqliteDialect(session, { close })
+  } catch (error) {
+    throw error instanceof BackscrollError ? error : explain(error).error
+  }
+}
+
+/**
+ * The operations on SQLite. Each write is one `immediate` transaction, or a savepoint inside the host's: it takes the
+ * write lock before it reads, so that no two writers can see the same last position.
+ */
+export class SqliteDialect implements SyncDialect<SqliteSession> {
+  readonly synchronous = true
+  readonly inTransaction: boolean
+  readonly explain = explain
+  readonly #session: SqliteSession
+  readonly #queries: Queries
+  readonly #close: () => void
+
+  constructor(session: SqliteSession, { close = () => {}, inTransaction = false } = {}) {
+    this.#session = session
+    this.#queries = new Queries(session)
+    this.#close = close
+    this.inTransaction = inTransaction
+  }
+
+  append(turn: NewTurn): AppendOutcome {
+    return this.#atomically(() => {
+      const head = this.#queries.head().get({ ...turn })
+      const replayed = turn.idempotencyKey === null ? undefined : this.#queries.turnByKey().get({ ...turn })
+      if (head && replayed) return { kind: 'replayed', rule: head, turn: replayed }
+
+      const otherRule = head && (head.encoding !== turn.encoding || head.framing !== turn.framing)
+      const otherPosition =
+        turn.expectedPosition !== null && turn.expectedPosition !== (head?.newestPosition ?? 0)
+      if (otherRule || otherPosition) return { kind: 'refused', head }
+
+      const position = (head?.lastPosition ?? 0) + 1
+      const cumulativeTokens = (head?.totalTokens ?? 0) + turn.tokenCount
+      const now = new Date()
+      this.#queries.putHead().run({
+        ...turn,
+        lastPosition: position,
+        newestPosition: position,
+        turnCount: (head?.turnCount ?? 0) + 1,
+        totalTokens: cumulativeTokens,
+        newestSaving: turn.tokenCount - turn.closingTokenCount,
+        now,
+      })
+      this.#queries.insertTurn().run({ ...turn, position, cumulativeTokens, now })
+      return { kind: 'appended', rule: turn, turn: { ...turn, position, cumulativeTokens, createdAt: now } }
+    })
+  }
+
+  loadWindow(key: ConversationKey, bounds: WindowBounds): Page {
+    return toPage(this.#queries.window().values({ ...key, ...bounds }) as unknown[][], toDate)
+  }
+
+  listTurns(key: ConversationKey, { after = 0, before, limit }: TurnRange): Page {
+    const query = before === undefined ? this.#queries.oldestPage() : this.#queries.newestPage()
+    const range = { after, before: before ?? Number.MAX_SAFE_INTEGER, limit }
+    return toPage(query.values({ ...key, ...range }) as unknown[][], toDate)
+  }
+
+  rewind(key: ConversationKey, to: number): number {
+    return this.#atomically(() => {
+      const head = this.#queries.head().get({ ...key })
+      if (!head || head.newestPosition <= to) return 0
+      const { changes: dropped } = this.#queries.dropTurnsAfter().run({ ...key, position: to })
+      const newest = this.#queries.turnUpTo().get({ ...key, position: to })
+      this.#queries.putHead().run({
+        ...key,
+        ...head,
+        newestPosition: newest?.position ?? 0,
+        turnCount: head.turnCount - dropped,
+        totalTokens: newest?.cumulativeTokens ?? 0,
+        newestSaving: newest ? newest.tokenCount - newest.closingTokenCount : 0,
+        now: new Date(),
+      })
+      return dropped
+    })
+  }
+
+  replaceCounts(key: ConversationKey, seen: Head, { rule, turns: counts }: Recounted): boolean {
+    return this.#atomically(() => {
+      const head = this.#queries.head().get({ ...key })
+      if (!head || head.lastPosition !== seen.lastPosition || head.turnCount !== seen.turnCount) return false
+      for (const turn of counts) this.#queries.setCounts().run({ ...key, ...turn })
+      const newest = counts.at(-1)
+      this.#queries.putHead().run({
+        ...key,
+        ...head,
+        ...rule,
+        totalTokens: newest?.cumulativeTokens ?? 0,
+        newestSaving: newest ? newest.tokenCount - newest.closingTokenCount : 0,
+        now: head.updatedAt,
+      })
+      return true
+    })
+  }
+
+  setMetadata(key: ConversationKey, rule: CountingRule, metadata: string | null): void {
+    this.#session
+      .insert(conversations)
+      .values({ ...emptyHead(key, rule), metadata })
+      .onConflictDoUpdate({ target: [conversations.userId, conversations.id], set: { metadata } })
+      .run()
+  }
+
+  listConversations(userId: string, before: ListPosition | undefined, limit: number): ConversationRow[] {
+    const { updatedAt, id } = conversations
+    const below = before && sql`(${updatedAt}, ${id}) < (${before.updatedAt}, ${before.conversationId})`
+    return this.#session
+      .select({
+        conversationId: id,
+        turnCount: conversations.turnCount,
+        totalTokens: conversations.totalTokens,
+        createdAt: conversations.createdAt,
+        updatedAt,
+        metadata: conversations.metadata,
+      })
+      .from(conversations)
+      .where(and(eq(conversations.userId, userId), below))
+      .orderBy(desc(updatedAt), desc(id))
+      .limit(limit)
+      .all()
+  }
+
+  forgetUser(userId: string): Forgotten {
+    return this.#atomically(() => {
+      // The foreign key would drop the turns as well, but a host may run with foreign keys off.
+      const erasedTurns = this.#session.delete(turns).where(eq(turns.userId, userId)).run()
+      const erased = this.#session.delete(conversations).where(eq(conversations.userId, userId)).run()
+      return { conversations: erased.changes, turns: erasedTurns.changes }
+    })
+  }
+
+  migrate(): void {
+    migrate(this.#session)
+  }
+
+  close(): void {
+    this.#close()
+  }
+
+  within(transaction: SqliteSession): SqliteDialect {
+    if (!is(transaction, SQLiteTransaction)) {
+      throw new InvalidArgumentError(
+        'withTransaction takes the transaction that `db.transaction((tx) => …)` gives.',
+      )
+    }
+    return new SqliteDialect(transaction, { inTransaction: true })
+  }
+
+  #atomically<T>(work: () => T): T {
+    return this.#session.transaction(work, { behavior: 'immediate' })
+  }
+}
+
+function emptyHead({ userId, conversationId }: ConversationKey, { encoding, framing }: CountingRule) {
+  const now = new Date()
+  const none = { lastPosition: 0, newestPosition: 0, turnCount: 0, totalTokens: 0, newestSaving: 0 }
+  return { userId, id: conversationId, encoding, framing, ...none, createdAt: now, updatedAt: now }
+}
+
+/** The driver gives times as milliseconds. */
+const toDate = (milliseconds: unknown): Date => new Date(Number(milliseconds))

@@ -1,0 +1,143 @@
+import { and, desc, eq, gt, lte, sql, type SQL } from 'drizzle-orm'
+import type { BaseSQLiteDatabase } from 'drizzle-orm/sqlite-core'
+import { newestPage, oldestPage, PAGE_FIELDS } from '../page.ts'
+import { windowPage } from '../window.ts'
+import { conversations, turns } from './schema.ts'
+
+/** A drizzle database on better-sqlite3, or a transaction of one. */
+export type SqliteSession = BaseSQLiteDatabase<'sync', { readonly changes: number }, Record<string, unknown>>
+
+const p = sql.placeholder
+
+const thisConversation = and(eq(conversations.userId, p('userId')), eq(conversations.id, p('conversationId')))
+const itsTurns = and(eq(turns.userId, p('userId')), eq(turns.conversationId, p('conversationId')))
+
+/**
+ * The statements of the hot paths, each prepared once: on first use, since before the migration there are no tables.
+ */
+export class Queries {
+  readonly #session: SqliteSession
+
+  constructor(session: SqliteSession) {
+    this.#session = session
+  }
+
+  readonly head = lazily(() => this.#session.select().from(conversations).where(thisConversation).prepare())
+
+  /** Writes a conversation's row as given; `createdAt` and `metadata` are kept where the row is there already. */
+  readonly putHead = lazily(() =>
+    this.#session
+      .insert(conversations)
+      .values({
+        userId: p('userId'),
+        id: p('conversationId'),
+        encoding: p('encoding'),
+        framing: p('framing'),
+        lastPosition: p('lastPosition'),
+        newestPosition: p('newestPosition'),
+        turnCount: p('turnCount'),
+        totalTokens: p('totalTokens'),
+        newestSaving: p('newestSaving'),
+        createdAt: p('now'),
+        updatedAt: p('now'),
+      })
+      .onConflictDoUpdate({
+        target: [conversations.userId, conversations.id],
+        set: excluded(
+          'encoding',
+          'framing',
+          'lastPosition',
+          'newestPosition',
+          'turnCount',
+          'totalTokens',
+          'newestSaving',
+          'updatedAt',
+        ),
+      })
+      .prepare(),
+  )
+
+  readonly insertTurn = lazily(() =>
+    this.#session
+      .insert(turns)
+      .values({
+        userId: p('userId'),
+        conversationId: p('conversationId'),
+        position: p('position'),
+        tokenCount: p('tokenCount'),
+        closingTokenCount: p('closingTokenCount'),
+        cumulativeTokens: p('cumulativeTokens'),
+        messages: p('messages'),
+        idempotencyKey: p('idempotencyKey'),
+        createdAt: p('now'),
+        metadata: p('metadata'),
+      })
+      .prepare(),
+  )
+
+  readonly turnByKey = lazily(() =>
+    this.#session
+      .select(turnFields)
+      .from(turns)
+      .where(and(itsTurns, eq(turns.idempotencyKey, p('idempotencyKey'))))
+      .prepare(),
+  )
+
+  /** The newest turn at or below `position`. */
+  readonly turnUpTo = lazily(() =>
+    this.#session
+      .select({ ...turnFields, closingTokenCount: turns.closingTokenCount })
+      .from(turns)
+      .where(and(itsTurns, lte(turns.position, p('position'))))
+      .orderBy(desc(turns.position))
+      .limit(1)
+      .prepare(),
+  )
+
+  readonly dropTurnsAfter = lazily(() =>
+    this.#session
+      .delete(turns)
+      .where(and(itsTurns, gt(turns.position, p('position'))))
+      .prepare(),
+  )
+
+  readonly setCounts = lazily(() =>
+    this.#session
+      .update(turns)
+      .set({
+        tokenCount: sql`${p('tokenCount')}`,
+        closingTokenCount: sql`${p('closingTokenCount')}`,
+        cumulativeTokens: sql`${p('cumulativeTokens')}`,
+      })
+      .where(and(itsTurns, eq(turns.position, p('position'))))
+      .prepare(),
+  )
+
+  readonly window = lazily(() => this.#session.select(PAGE_FIELDS).from(windowPage).prepare())
+  readonly newestPage = lazily(() => this.#session.select(PAGE_FIELDS).from(newestPage).prepare())
+  readonly oldestPage = lazily(() => this.#session.select(PAGE_FIELDS).from(oldestPage).prepare())
+}
+
+const turnFields = {
+  position: turns.position,
+  tokenCount: turns.tokenCount,
+  cumulativeTokens: turns.cumulativeTokens,
+  messages: turns.messages,
+  createdAt: turns.createdAt,
+  metadata: turns.metadata,
+}
+
+type ConversationColumn = keyof typeof conversations.$inferSelect
+
+/** For `on conflict do update`: these columns take the values of the row that could not be inserted. */
+function excluded(...columns: ConversationColumn[]): Record<string, SQL> {
+  return Object.fromEntries(
+    columns.map((column) => [column, sql.raw(`excluded.${conversations[column].name}`)]),
+  )
+}
+
+/** The value of `make`, made at the first call. */
+function lazily<T>(make: () => T): () => T {
+  let made: { readonly value: T } | undefined
+  return () => (made ??= { value: make() }).value
+}

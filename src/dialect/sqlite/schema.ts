@@ -1,0 +1,85 @@
+import { sql } from 'drizzle-orm'
+import {
+  check,
+  foreignKey,
+  index,
+  integer,
+  primaryKey,
+  sqliteTable,
+  text,
+  unique,
+} from 'drizzle-orm/sqlite-core'
+
+/** One row a conversation: whose it is, under which rule its tokens were counted, and its running totals. */
+export const conversations = sqliteTable(
+  'backscroll_conversations',
+  {
+    userId: text('user_id').notNull(),
+    id: text('id').notNull(),
+    /** The encoding and framing that every count of this conversation belongs to. */
+    encoding: text('encoding').notNull(),
+    framing: text('framing').notNull(),
+    /** The highest position ever handed out; never falls. */
+    lastPosition: integer('last_position').notNull(),
+    /** The position of the newest turn that is still there, 0 for none: what `expectedPosition` is compared with. */
+    newestPosition: integer('newest_position').notNull(),
+    turnCount: integer('turn_count').notNull(),
+    /** The sum of the turns' token counts: the newest turn's `cumulative_tokens`. */
+    totalTokens: integer('total_tokens').notNull(),
+    /** What the newest turn saves by standing last: its token count less its closing token count. May be negative. */
+    newestSaving: integer('newest_saving').notNull(),
+    createdAt: integer('created_at', { mode: 'timestamp_ms' }).notNull(),
+    updatedAt: integer('updated_at', { mode: 'timestamp_ms' }).notNull(),
+    metadata: text('metadata'),
+  },
+  // The primary key serves every statement that reads or writes one conversation, and by its first column a user's list.
+  (table) => [primaryKey({ columns: [table.userId, table.id] })],
+)
+
+/** One row a turn: its messages as JSON text, and what they cost. */
+export const turns = sqliteTable(
+  'backscroll_turns',
+  {
+    userId: text('user_id').notNull(),
+    conversationId: text('conversation_id').notNull(),
+    position: integer('position').notNull(),
+    /** Tokens that the turn adds when another follows. */
+    tokenCount: integer('token_count').notNull(),
+    /** Tokens of the turn as the newest one, where nothing follows. */
+    closingTokenCount: integer('closing_token_count').notNull(),
+    /** The running total of token counts up to and including this turn. */
+    cumulativeTokens: integer('cumulative_tokens').notNull(),
+    messages: text('messages').notNull(),
+    idempotencyKey: text('idempotency_key'),
+    createdAt: integer('created_at', { mode: 'timestamp_ms' }).notNull(),
+    metadata: text('metadata'),
+  },
+  (table) => [
+    // Serves listTurns and rewind.
+    primaryKey({ columns: [table.userId, table.conversationId, table.position] }),
+    // Serves the look-up of a replayed append, and keeps a key from being stored twice.
+    unique('backscroll_turns_idempotency_key').on(table.userId, table.conversationId, table.idempotencyKey),
+    // Serves loadWindow: the newest turns, read backwards from the running total.
+    index('backscroll_turns_cumulative_tokens').on(
+      table.userId,
+      table.conversationId,
+      table.cumulativeTokens,
+      table.position,
+    ),
+    foreignKey({
+      name: 'backscroll_turns_conversation',
+      columns: [table.userId, table.conversationId],
+      foreignColumns: [conversations.userId, conversations.id],
+    }).onDelete('cascade'),
+    check('backscroll_turns_counts_positive', sql`token_count > 0 and closing_token_count > 0`),
+  ],
+)
+
+/** One row a migration that was applied to this database. */
+export const migrations = sqliteTable('backscroll_migrations', {
+  name: text('name').primaryKey(),
+  appliedAt: integer('applied_at', { mode: 'timestamp_ms' }).notNull(),
+})
+
+/** backscroll's tables as drizzle knows them, to join with the host's own. */
+export const schema = { conversations, turns, migrations }

@@ -1,0 +1,129 @@
+import { reduceCause } from './redact.ts'
+
+/**
+ * The base of every error that backscroll throws by itself. `code` is stable: switch on it, or on the class.
+ * No message, property or cause holds a user's text, a password or a connection URL.
+ */
+export abstract class BackscrollError extends Error {
+  abstract readonly code: string
+
+  constructor(message: string, options?: { cause?: unknown }) {
+    super(message, options && 'cause' in options ? { cause: reduceCause(options.cause) } : undefined)
+    // The class's own name, so that a log line says what happened; not enumerable, as on built-in errors.
+    Object.defineProperty(this, 'name', { value: new.target.name, configurable: true, writable: true })
+  }
+}
+
+/** An argument is wrong; nothing was read or written. Fix the call. The subclasses say which kind of argument. */
+export class InvalidArgumentError extends BackscrollError {
+  readonly code: string = 'INVALID_ARGUMENT'
+}
+
+/** A user id, conversation id or idempotency key is empty, too long, holds NUL or is not well-formed Unicode. */
+export class InvalidIdError extends InvalidArgumentError {
+  override readonly code = 'INVALID_ID'
+}
+
+/** A limit, ratio or position is not a number in its range. */
+export class InvalidLimitError extends InvalidArgumentError {
+  override readonly code = 'INVALID_LIMIT'
+}
+
+/** A message is not in OpenAI chat form, or its content cannot be kept as JSON. */
+export class InvalidMessageError extends InvalidArgumentError {
+  override readonly code = 'INVALID_MESSAGE'
+}
+
+/** A framing that does not exist, or a prefix that would make token counts inexact. */
+export class InvalidFramingError extends InvalidArgumentError {
+  override readonly code = 'INVALID_FRAMING'
+}
+
+/** The encoding is none of those that `ENCODINGS` lists. */
+export class UnknownEncodingError extends InvalidArgumentError {
+  override readonly code = 'UNKNOWN_ENCODING'
+}
+
+/** No encoding is known for the model. Name the encoding instead. */
+export class UnknownModelError extends InvalidArgumentError {
+  override readonly code = 'UNKNOWN_MODEL'
+}
+
+/** The turn holds more characters than the store takes in one turn. */
+export class TurnTooLargeError extends InvalidArgumentError {
+  override readonly code = 'TURN_TOO_LARGE'
+}
+
+/** A content part that is not text has no token count under chat framing. Give the conversation a `countPart`. */
+export class MissingTokenCountError extends InvalidArgumentError {
+  override readonly code = 'MISSING_TOKEN_COUNT'
+}
+
+/** Which of several input or output values is meant cannot be told, or it is not there. Name it with `inputKey` or `outputKey`. */
+export class UnresolvedKeyError extends InvalidArgumentError {
+  override readonly code = 'UNRESOLVED_KEY'
+}
+
+/** The idempotency key already stands for a turn with other messages, which was kept. Use a new key for new content. */
+export class IdempotencyConflictError extends BackscrollError {
+  readonly code = 'IDEMPOTENCY_CONFLICT'
+}
+
+/** The last turn is not at the position that the caller expected; nothing was written. Load again, then decide. */
+export class PositionConflictError extends BackscrollError {
+  readonly code = 'POSITION_CONFLICT'
+  readonly expectedPosition: number
+  readonly actualPosition: number
+
+  constructor(expectedPosition: number, actualPosition: number) {
+    super(
+      `The last turn is at position ${actualPosition}, not at the expected ${expectedPosition}. ` +
+        'Nothing was written. Load the conversation again and decide whether the turn still applies.',
+    )
+    this.expectedPosition = expectedPosition
+    this.actualPosition = actualPosition
+  }
+}
+
+/** The database could not be reached or was busy until the deadline. Nothing was written: the call may be made again. */
+export class DatabaseUnavailableError extends BackscrollError {
+  readonly code = 'DATABASE_UNAVAILABLE'
+}
+
+/**
+ * The connection or the deadline was lost while a write was under way: it may or may not have been stored.
+ * Make the call again with the same idempotency key; without one, look before writing again.
+ */
+export class OutcomeUnknownError extends BackscrollError {
+  readonly code = 'OUTCOME_UNKNOWN'
+}
+
+/** The database refused the statement. `cause` names its error code. Nothing was written, and the same call would fail again. */
+export class DatabaseError extends BackscrollError {
+  readonly code = 'DATABASE_ERROR'
+}
+
+/** backscroll's tables are not there, or are older than this version. Call `store.migrate()`. */
+export class NotMigratedError extends BackscrollError {
+  readonly code = 'NOT_MIGRATED'
+}
+
+/** What is stored cannot be read back: it was changed by something else than backscroll. */
+export class CorruptDataError extends BackscrollError {
+  readonly code = 'CORRUPT_DATA'
+}
+
+/** The npm package that speaks to this database is not installed, or not in a version that works. */
+export class MissingDriverError extends BackscrollError {
+  readonly code = 'MISSING_DRIVER'
+}
+
+/** The store was closed; open another. */
+export class StoreClosedError extends BackscrollError {
+  readonly code = 'STORE_CLOSED'
+}
+
+/** A better-sqlite3 transaction is synchronous: inside it, call `appendSync` and `loadWindowSync`. */
+export class SynchronousTransactionError extends BackscrollError {
+  readonly code = 'SYNCHRONOUS_TRANSACTION'
+}

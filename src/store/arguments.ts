@@ -1,0 +1,57 @@
+import { InvalidArgumentError, InvalidIdError, InvalidLimitError } from '../errors.ts'
+import { kindOf } from '../redact.ts'
+
+/** Longest user and conversation id, in UTF-8 bytes: three of them fit a Postgres key, whose limit is 2,704 bytes. */
+const MAX_ID_BYTES = 512
+/** Longest idempotency key, in UTF-8 bytes. Source: Stripe's limit. */
+const MAX_KEY_BYTES = 255
+
+/**
+ * A user or conversation id: 1 to 512 UTF-8 bytes of well-formed Unicode without NUL. Compared byte by byte on both
+ * databases: case and normalization forms matter.
+ *
+ * @throws {InvalidIdError}
+ */
+export function checkId(name: 'userId' | 'conversationId', value: unknown): string {
+  return checkText(name, value, MAX_ID_BYTES)
+}
+
+/** An idempotency key: 1 to 255 UTF-8 bytes, otherwise like an id. */
+export function checkIdempotencyKey(value: unknown): string {
+  return checkText('idempotencyKey', value, MAX_KEY_BYTES)
+}
+
+function checkText(name: string, value: unknown, maxBytes: number): string {
+  const wrong = (what: string) => new InvalidIdError(`${name} must be ${what}; got ${kindOf(value)}.`)
+  if (typeof value !== 'string' || value === '') throw wrong('a non-empty string')
+  // A NUL ends a text in Postgres' eyes, and two ids that differ in a lone surrogate are one key there.
+  if (value.includes('\0') || !value.isWellFormed()) throw wrong('well-formed Unicode without NUL')
+  if (Buffer.byteLength(value) > maxBytes) throw wrong(`at most ${maxBytes} UTF-8 bytes`)
+  return value
+}
+
+/** A whole number from `least` to `most`. @throws {InvalidLimitError} for anything else, NaN included. */
+export function checkWhole(
+  name: string,
+  value: unknown,
+  least: number,
+  most = Number.MAX_SAFE_INTEGER,
+): number {
+  if (typeof value === 'number' && Number.isSafeInteger(value) && value >= least && value <= most)
+    return value
+  const range = most === Number.MAX_SAFE_INTEGER ? `${least} or more` : `from ${least} to ${most}`
+  throw new InvalidLimitError(`${name} must be a whole number, ${range}; got ${kindOf(value)}.`)
+}
+
+/** A share from 0 to 1. @throws {InvalidLimitError} for anything else, NaN included. */
+export function checkRatio(name: string, value: unknown): number {
+  if (typeof value === 'number' && value >= 0 && value <= 1) return value
+  throw new InvalidLimitError(`${name} must be a number from 0 to 1; got ${kindOf(value)}.`)
+}
+
+/** An options object, or none. @throws {InvalidArgumentError} for anything else. */
+export function checkOptions<T extends object>(name: string, value: T | undefined): Partial<T> {
+  if (value === undefined) return {}
+  if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value
+  throw new InvalidArgumentError(`${name} takes an object of options; got ${kindOf(value)}.`)
+}

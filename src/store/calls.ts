@@ -1,0 +1,130 @@
+import { setTimeout } from 'node:timers/promises'
+import type { Dialect, Failure } from '../dialect/dialect.ts'
+import {
+  BackscrollError,
+  DatabaseUnavailableError,
+  OutcomeUnknownError,
+  StoreClosedError,
+} from '../errors.ts'
+
+/** Longest pause before another try, in milliseconds, and the first one. Each is drawn at random below a doubling bound. */
+const MAX_PAUSE_MS = 200
+const FIRST_PAUSE_MS = 5
+/** How much longer a call may take that works through a whole conversation, or waits for another process to migrate. */
+const LONG_FACTOR = 30
+
+export interface CallOptions {
+  readonly signal?: AbortSignal | undefined
+  /**
+   * What may happen if the call runs twice. `read` and `repeatable`: nothing more than if it ran once. `once`: what it
+   * writes is doubled, so that it is only made again when it is known not to have been applied.
+   */
+  readonly effect: 'read' | 'repeatable' | 'once'
+  readonly long?: boolean
+}
+
+/** Makes a store's calls to its database: each with a deadline, tried again where that is safe, its errors explained. */
+export class Calls {
+  readonly #dialect: Dialect
+  readonly #deadlineMs: number
+  #closed = false
+
+  constructor(dialect: Dialect, deadlineMs: number) {
+    this.#dialect = dialect
+    this.#deadlineMs = deadlineMs
+  }
+
+  /**
+   * @throws {DatabaseUnavailableError} when nothing was written, and a later call may work.
+   * @throws {OutcomeUnknownError} when a write may have been stored.
+   * @throws the signal's reason when it aborts; a write that is under way may still be stored then.
+   */
+  async make<T>(operation: () => T | Promise<T>, { signal, effect, long = false }: CallOptions): Promise<T> {
+    const deadlineMs = this.#deadlineMs * (long ? LONG_FACTOR : 1)
+    const end = performance.now() + deadlineMs
+    let doubtful = false
+    for (let pauseMs = FIRST_PAUSE_MS; ; pauseMs = Math.min(pauseMs * 2, MAX_PAUSE_MS)) {
+      this.#checkOpen()
+      signal?.throwIfAborted()
+      try {
+        return await inTime(operation(), end, signal)
+      } catch (error) {
+        if (signal?.aborted) throw error
+        const { error: explained, retry } = error === LATE ? late(effect, deadlineMs) : this.explain(error)
+        doubtful ||= explained instanceof OutcomeUnknownError && effect !== 'read'
+        const again = retry === 'always' || (retry === 'if-repeatable' && effect !== 'once')
+        const pause = Math.random() * pauseMs
+        if (again && !this.#dialect.inTransaction && performance.now() + pause < end) {
+          await sleep(pause, signal)
+        } else if (doubtful && !(explained instanceof OutcomeUnknownError)) {
+          throw new OutcomeUnknownError(MAY_BE_STORED, { cause: error })
+        } else if (!doubtful && explained instanceof OutcomeUnknownError) {
+          throw new DatabaseUnavailableError(UNAVAILABLE, { cause: error })
+        } else {
+          throw explained
+        }
+      }
+    }
+  }
+
+  /** The same for a dialect that answers at once: no deadline to keep, no second try. */
+  makeNow<T>(operation: () => T): T {
+    this.#checkOpen()
+    try {
+      return operation()
+    } catch (error) {
+      throw this.explain(error).error
+    }
+  }
+
+  /** Our own errors pass as they are. */
+  explain(error: unknown): Failure {
+    return error instanceof BackscrollError ? { error, retry: 'never' } : this.#dialect.explain(error)
+  }
+
+  async close(): Promise<void> {
+    if (this.#closed) return
+    this.#closed = true
+    await this.#dialect.close()
+  }
+
+  #checkOpen(): void {
+    if (this.#closed) throw new StoreClosedError('This store was closed. Open another one.')
+  }
+}
+
+const LATE = Symbol('late')
+const MAY_BE_STORED =
+  'The database could not say whether the write was stored. Repeat it with the same idempotency key, or look before writing again.'
+const UNAVAILABLE =
+  'The database could not be read: the connection was lost or gave no answer in time. Try again.'
+
+function late(effect: CallOptions['effect'], deadlineMs: number): Failure {
+  const waited = `The database gave no answer within ${deadlineMs} ms.`
+  return effect === 'read'
+    ? { error: new DatabaseUnavailableError(`${waited} Nothing was written; try again.`), retry: 'never' }
+    : { error: new OutcomeUnknownError(`${waited} ${MAY_BE_STORED}`), retry: 'never' }
+}
+
+/** The result, unless the time is up or the signal aborts before it is there. */
+async function inTime<T>(result: T | Promise<T>, end: number, signal: AbortSignal | undefined): Promise<T> {
+  if (!(result instanceof Promise)) return result
+  let timer: NodeJS.Timeout | undefined
+  let abort: (() => void) | undefined
+  const interrupted = new Promise<never>((_, reject) => {
+    timer = globalThis.setTimeout(() => reject(LATE), Math.max(0, end - performance.now()))
+    abort = () => reject(signal?.reason)
+    signal?.addEventListener('abort', abort, { once: true })
+  })
+  try {
+    return await Promise.race([result, interrupted])
+  } finally {
+    clearTimeout(timer)
+    if (abort) signal?.removeEventListener('abort', abort)
+  }
+}
+
+/** Ends early when the signal aborts; the next look at the signal throws then. */
+async function sleep(ms: number, signal: AbortSignal | undefined): Promise<void> {
+  await setTimeout(ms, undefined, signal ? { signal } : {}).catch(() => signal?.throwIfAborted())
+}

@@ -1,0 +1,114 @@
+import type { Dialect, Forgotten } from '../dialect/dialect.ts'
+import { InvalidArgumentError } from '../errors.ts'
+import { kindOf } from '../redact.ts'
+import type { Counting } from '../tokens/count.ts'
+import { checkEncoding, DEFAULT_ENCODING } from '../tokens/encodings.ts'
+import { toFraming } from '../tokens/framing.ts'
+import type { ConversationSummary } from '../types.ts'
+import { checkId, checkOptions, checkWhole } from './arguments.ts'
+import { Calls } from './calls.ts'
+import { decodeMetadata } from './codec.ts'
+import { Conversation, type ConversationContext } from './conversation.ts'
+import { decodeCursor, encodeCursor } from './cursor.ts'
+import type { CallOptions, ConversationOptions, ListConversationsOptions, StoreOptions } from './options.ts'
+
+/**
+ * Everyone's conversations in one database. Made by `openStore(url)`, or by `sqliteStore(db)` and `postgresStore(db)`
+ * on the drizzle database of a host. `Tx` is the type of that database's transactions.
+ */
+export class ConversationStore<Tx = unknown> implements AsyncDisposable {
+  protected readonly dialect: Dialect<Tx>
+  protected readonly options: { readonly [K in keyof StoreOptions]-?: number }
+  protected readonly context: ConversationContext
+
+  constructor(dialect: Dialect<Tx>, options?: StoreOptions) {
+    const { deadlineMs, maxTurnCharacters } = checkOptions('A store', options)
+    this.dialect = dialect
+    this.options = {
+      deadlineMs: checkWhole('deadlineMs', deadlineMs ?? 10_000, 1, 3_600_000),
+      maxTurnCharacters: checkWhole('maxTurnCharacters', maxTurnCharacters ?? 1_000_000, 1, 1_500_000),
+    }
+    const calls = new Calls(dialect, this.options.deadlineMs)
+    this.context = { dialect, calls, maxTurnCharacters: this.options.maxTurnCharacters }
+  }
+
+  /**
+   * One user's conversation, there already or to begin with its first turn. Reads and writes nothing.
+   *
+   * @throws {InvalidIdError} | {UnknownEncodingError} | {InvalidFramingError} for options that are out of range.
+   */
+  conversation(options: ConversationOptions): Conversation {
+    return new Conversation(this.context, keyOf(options), countingOf(options))
+  }
+
+  /** A user's conversations, the one that was written to last first. Reads all of the user's conversations' rows. */
+  async listConversations(
+    userId: string,
+    options?: ListConversationsOptions,
+  ): Promise<ConversationSummary[]> {
+    const user = checkId('userId', userId)
+    const { before, limit = 100, signal } = checkOptions('listConversations', options)
+    const position = before === undefined ? undefined : decodeCursor(before)
+    const most = checkWhole('limit', limit, 1, 1000)
+    const list = () => this.dialect.listConversations(user, position, most)
+    const rows = await this.context.calls.make(list, { effect: 'read', signal })
+    return rows.map(({ conversationId, turnCount, totalTokens, createdAt, updatedAt, metadata }) => ({
+      conversationId,
+      turnCount,
+      tokenCount: totalTokens,
+      createdAt,
+      updatedAt,
+      metadata: decodeMetadata(metadata),
+      cursor: encodeCursor({ updatedAt: updatedAt.getTime(), conversationId }),
+    }))
+  }
+
+  /** Erases all conversations of a user, and tells how many, and how many turns they held. */
+  async forgetUser(userId: string, options?: CallOptions): Promise<Forgotten> {
+    const user = checkId('userId', userId)
+    const { signal } = checkOptions('forgetUser', options)
+    const forget = () => this.dialect.forgetUser(user)
+    return this.context.calls.make(forget, { effect: 'repeatable', long: true, signal })
+  }
+
+  /** Makes or updates backscroll's tables. Any number of processes may call it at once; later calls find nothing to do. */
+  async migrate(options?: CallOptions): Promise<void> {
+    const { signal } = checkOptions('migrate', options)
+    await this.context.calls.make(() => this.dialect.migrate(), { effect: 'repeatable', long: true, signal })
+  }
+
+  /**
+   * The same store inside a transaction of the host, so that a turn and the host's own rows commit together. `tx` is
+   * what `db.transaction((tx) => …)` gives. Calls are not tried again in it: on an error, roll back and start over.
+   *
+   * @throws {InvalidArgumentError} for anything else.
+   */
+  withTransaction(tx: Tx): ConversationStore<Tx> {
+    return new ConversationStore(this.dialect.within(tx), this.options)
+  }
+
+  /** Closes the connections that `openStore` opened; a host's own stay open. Later calls fail. May be called twice. */
+  close(): Promise<void> {
+    return this.context.calls.close()
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close()
+  }
+}
+
+export function keyOf(options: ConversationOptions): { userId: string; conversationId: string } {
+  const { userId, conversationId } = checkOptions('conversation', options)
+  return { userId: checkId('userId', userId), conversationId: checkId('conversationId', conversationId) }
+}
+
+export function countingOf({ encoding, framing, countPart }: ConversationOptions): Counting {
+  if (countPart !== undefined && typeof countPart !== 'function') {
+    throw new InvalidArgumentError(`countPart must be a function (part) => tokens; got ${kindOf(countPart)}.`)
+  }
+  return {
+    encoding: checkEncoding(encoding ?? DEFAULT_ENCODING),
+    framing: toFraming(framing ?? 'text'),
+    countPart,
+  }
+}

@@ -1,0 +1,35 @@
+import type { ListPosition } from '../dialect/dialect.ts'
+import { InvalidArgumentError } from '../errors.ts'
+import { kindOf } from '../redact.ts'
+
+/** A place in a user's list of conversations as an opaque text, safe in a URL. */
+export function encodeCursor({ updatedAt, conversationId }: ListPosition): string {
+  return Buffer.from(JSON.stringify([updatedAt, conversationId])).toString('base64url')
+}
+
+/** The place that a cursor stands for. @throws {InvalidArgumentError} for what `encodeCursor` did not make. */
+export function decodeCursor(cursor: unknown): ListPosition {
+  const [updatedAt, conversationId] = typeof cursor === 'string' ? parse(cursor) : []
+  if (
+    typeof updatedAt === 'number' &&
+    Math.abs(updatedAt) <= MAX_DATE_MS &&
+    typeof conversationId === 'string'
+  ) {
+    return { updatedAt, conversationId }
+  }
+  throw new InvalidArgumentError(
+    `before must be the cursor of a conversation in a list; got ${kindOf(cursor)}.`,
+  )
+}
+
+/** The latest time that a Date can hold, in milliseconds. Source: ECMAScript, "Time Values". */
+const MAX_DATE_MS = 8.64e15
+
+function parse(cursor: string): unknown[] {
+  try {
+    const parsed: unknown = JSON.parse(Buffer.from(cursor, 'base64url').toString())
+    return Array.isArray(parsed) ? parsed : []
+  } catch {
+    return []
+  }
+}

@@ -1,0 +1,33 @@
+import { isSync } from '../dialect/dialect.ts'
+import { openDialect } from '../dialect/open.ts'
+
+import { checkOptions, checkWhole } from './arguments.ts'
+import { ConversationStore } from './conversation-store.ts'
+import type { OpenStoreOptions } from './options.ts'
+import { SyncConversationStore } from './sync-conversation-store.ts'
+
+/**
+ * Opens the database that a URL names and brings its tables up to date: `sqlite:PATH`, `sqlite::memory:`,
+ * `postgres://…` or `postgresql://…`. Loads the driver that the URL needs, and no other.
+ *
+ * @throws {InvalidArgumentError} for another URL, or an option out of range.
+ * @throws {MissingDriverError} when the driver is not installed.
+ * @throws {DatabaseUnavailableError} | {DatabaseError} when the database cannot be reached or migrated.
+ */
+export async function openStore(url: string, options?: OpenStoreOptions): Promise<ConversationStore> {
+  const {
+    migrate = true,
+    maxConnections = 10,
+    preparedStatements = false,
+    ...rest
+  } = checkOptions('openStore', options)
+  const dialect = await openDialect(url, {
+    maxConnections: checkWhole('maxConnections', maxConnections, 1, 1000),
+    preparedStatements,
+  })
+  const store = isSync(dialect)
+    ? new SyncConversationStore(dialect, rest)
+    : new ConversationStore(dialect, rest)
+  if (migrate) await store.migrate()
+  return store
+}

@@ -1,0 +1,109 @@
+import type { CountPart } from '../tokens/count.ts'
+import type { EncodingName } from '../tokens/encodings.ts'
+import type { Framing } from '../tokens/framing.ts'
+import type { Metadata } from '../types.ts'
+
+export interface ConversationOptions {
+  /** Whose conversation it is: 1 to 512 UTF-8 bytes, compared byte by byte. Every statement is bound to it. */
+  readonly userId: string
+  /** Which of the user's conversations: 1 to 512 UTF-8 bytes. Another user may have one of the same id. */
+  readonly conversationId: string
+  /** The vocabulary that its turns are counted in. Default: `o200k_base`. */
+  readonly encoding?: EncodingName | undefined
+  /**
+   * How its turns will be given to the model, and so what they cost: `text` (the default, one `Prefix: content` line a
+   * message), {@link textFraming} with other prefixes, or `chat` (OpenAI's chat form).
+   */
+  readonly framing?: Framing | 'text' | 'chat' | undefined
+  /** Needed under `chat` framing for content that is not text: what a part costs, in tokens. */
+  readonly countPart?: CountPart | undefined
+}
+
+export interface AppendOptions {
+  /**
+   * Names this append, so that it can be repeated: with the same key and messages the stored turn is returned
+   * (`replayed: true`) and nothing is added. 1 to 255 UTF-8 bytes, unique in its conversation.
+   */
+  readonly idempotencyKey?: string | undefined
+  /** The position of the last turn that the caller knows, 0 for none. When it is another, nothing is written. */
+  readonly expectedPosition?: number | undefined
+  /** Kept beside the turn and returned with it; not counted. */
+  readonly metadata?: Metadata | undefined
+  /** Aborting stops the call; a turn whose write is under way may still be stored. */
+  readonly signal?: AbortSignal | undefined
+}
+
+export interface LoadWindowOptions {
+  /** The most tokens that the window may hold, inclusive: a whole number, 0 or more. */
+  readonly maxTokens: number
+  /**
+   * From 0 to 1. 1, the default, is the exact newest window. Below 1 its start moves in steps of `maxTokens` less this
+   * share of it, so that it stays put over several turns and a provider can cache the prompt's beginning.
+   */
+  readonly retentionRatio?: number | undefined
+  readonly signal?: AbortSignal | undefined
+}
+
+export interface ListTurnsOptions {
+  /** Only turns above this position. */
+  readonly after?: number | undefined
+  /** Only turns below this position: the newest of them, where there are more than `limit`. */
+  readonly before?: number | undefined
+  /** The most turns to return: 1 to 1,000, 100 by default. */
+  readonly limit?: number | undefined
+  readonly signal?: AbortSignal | undefined
+}
+
+export interface RewindOptions {
+  /** The position of the last turn to keep, 0 for none. */
+  readonly to: number
+  readonly signal?: AbortSignal | undefined
+}
+
+export interface RecountOptions {
+  /** The encoding to count with from now on; by default the one that the conversation was opened with. */
+  readonly encoding?: EncodingName | undefined
+  /** The framing to count with from now on; by default the one that the conversation was opened with. */
+  readonly framing?: Framing | 'text' | 'chat' | undefined
+  readonly signal?: AbortSignal | undefined
+}
+
+/** What any call may be given. */
+export interface CallOptions {
+  readonly signal?: AbortSignal | undefined
+}
+
+export interface ListConversationsOptions {
+  /** The `cursor` of the last conversation that was seen; by default the list starts at the newest. */
+  readonly before?: string | undefined
+  /** The most conversations to return: 1 to 1,000, 100 by default. */
+  readonly limit?: number | undefined
+  readonly signal?: AbortSignal | undefined
+}
+
+/** What a store may be given besides its database. */
+export interface StoreOptions {
+  /**
+   * How long a call may take before it fails with a typed error, in milliseconds: 1 to 3,600,000, 10,000 by default.
+   * Calls that work through a whole conversation, and migrations, may take thirty times as long.
+   */
+  readonly deadlineMs?: number | undefined
+  /**
+   * The most characters (UTF-16 units) that the texts of one turn may hold together: 1 to 1,500,000, 1,000,000 by
+   * default. Beyond that the pre-tokenizer's regular expressions can overflow the stack.
+   */
+  readonly maxTurnCharacters?: number | undefined
+}
+
+/** What {@link openStore} may be given besides the URL. */
+export interface OpenStoreOptions extends StoreOptions {
+  /** False leaves the database's schema as it is: call `store.migrate()` yourself. Default: true. */
+  readonly migrate?: boolean | undefined
+  /** Postgres: the most connections of the pool, 1 to 1,000, 10 by default. */
+  readonly maxConnections?: number | undefined
+  /**
+   * Postgres: true saves a round trip a call by named statements. Leave it false, the default, behind a pooler in
+   * transaction mode that does not know them (PgBouncer before 1.21).
+   */
+  readonly preparedStatements?: boolean | undefined
+}

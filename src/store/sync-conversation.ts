@@ -1,0 +1,66 @@
+import { isSync, type SyncDialect } from '../dialect/dialect.ts'
+import { InvalidArgumentError } from '../errors.ts'
+import { countTurn } from '../tokens/count.ts'
+import { loadEncoderSync } from '../tokens/encoder.ts'
+import { atOnce } from '../tokens/steps.ts'
+import type { Message, StoredTurn, Window } from '../types.ts'
+import { Conversation, MAX_RESTARTS, restartedTooOften, ruleOf, windowBounds } from './conversation.ts'
+import type { AppendOptions, LoadWindowOptions } from './options.ts'
+import { Recount } from './recount.ts'
+import { toWindow } from './turns.ts'
+
+/**
+ * A conversation on a database that answers at once. Besides the methods of {@link Conversation} it has twins that
+ * return when the work is done, for use inside a better-sqlite3 transaction, whose body cannot wait.
+ */
+export class SyncConversation extends Conversation {
+  /**
+   * `append`, at once. Blocks the event loop while it loads the encoder (some 0.3 s, once a process) and counts. A
+   * `signal` has no effect.
+   *
+   * @throws what `append` throws, and {@link DatabaseUnavailableError} at once when another process is writing.
+   */
+  appendSync(messages: readonly Message[], options?: AppendOptions): StoredTurn {
+    const draft = this.draft(messages, options)
+    const count = atOnce(countTurn(draft.messages, loadEncoderSync(this.counting.encoding), this.counting))
+    const turn = this.newTurn(draft, count)
+    for (let restarts = 0; restarts < MAX_RESTARTS; restarts++) {
+      const outcome = this.context.calls.makeNow(() => this.#dialect.append(turn))
+      const stored = this.settle(draft, outcome)
+      if (stored) return stored
+      if (!this.isCurrent(ruleOf(outcome))) this.#recountNow()
+    }
+    throw restartedTooOften()
+  }
+
+  /** `loadWindow`, at once. */
+  loadWindowSync(options: LoadWindowOptions): Window {
+    const bounds = windowBounds(options)
+    for (let restarts = 0; restarts < MAX_RESTARTS; restarts++) {
+      const page = this.context.calls.makeNow(() => this.#dialect.loadWindow(this.key, bounds))
+      if (this.isCurrent(page.head)) return toWindow(page)
+      this.#recountNow()
+    }
+    throw restartedTooOften()
+  }
+
+  /** One try: whoever changed the conversation meanwhile, the caller looks again and comes back if need be. */
+  #recountNow(): void {
+    const { calls } = this.context
+    const recount = new Recount(loadEncoderSync(this.counting.encoding), this.counting)
+    const read = () => calls.makeNow(() => this.#dialect.listTurns(this.key, recount.nextRange()))
+    const { head, turns } = read()
+    if (!head) return
+    for (let rows = turns; rows.length > 0; rows = read().turns) atOnce(recount.add(rows))
+    calls.makeNow(() =>
+      this.#dialect.replaceCounts(this.key, head, { rule: this.rule(), turns: recount.turns }),
+    )
+  }
+
+  get #dialect(): SyncDialect {
+    const { dialect } = this.context
+    if (!isSync(dialect))
+      throw new InvalidArgumentError('This database does not answer at once: use append and loadWindow.')
+    return dialect
+  }
+}

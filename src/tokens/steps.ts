@@ -1,0 +1,45 @@
+/** Work that can be paused: it yields now and then so that its driver can let others run. */
+export type Steps<T> = Generator<undefined, T, undefined>
+
+/** How long one slice may hold the event loop, in milliseconds: half a frame of 60 Hz, and some 50 KB of English text. */
+const SLICE_MS = 8
+
+/** Does all the work now and gives its result. */
+export function atOnce<T>(steps: Steps<T>): T {
+  for (;;) {
+    const step = steps.next()
+    if (step.done) return step.value
+  }
+}
+
+/**
+ * Does the work in slices of some 8 ms and gives the event loop a turn after each. What is done within the first slice waits
+ * for no turn at all. However many callers there are, only one of those that wait gets a slice in a turn.
+ *
+ * @param signal looked at before the first slice and between slices; its reason is what the promise rejects with.
+ */
+export async function inSlices<T>(steps: Steps<T>, signal?: AbortSignal): Promise<T> {
+  signal?.throwIfAborted()
+  // Newcomers share a turn with a slice of those that wait, and with each other: the more wait, the less each may take.
+  let end = performance.now() + SLICE_MS / (1 + waiting)
+  for (;;) {
+    const step = steps.next()
+    if (step.done) return step.value
+    if (performance.now() < end) continue
+    await nextTurn()
+    signal?.throwIfAborted()
+    end = performance.now() + SLICE_MS
+  }
+}
+
+let waiting = 0
+let lastTurn: Promise<void> = Promise.resolve()
+
+/** A turn of the event loop of one's own. Immediates set by hand would all run in one turn, one slice after the other. */
+function nextTurn(): Promise<void> {
+  waiting++
+  lastTurn = lastTurn
+    .then(() => new Promise<void>((resolve) => void setImmediate(resolve)))
+    .then(() => void waiting--)
+  return lastTurn
+}
