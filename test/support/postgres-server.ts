@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { mkdtemp, rm } from 'node:fs/promises'
+import { chmod, mkdtemp, rm } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -36,6 +36,8 @@ export interface PostgresServer {
 /** A PostgreSQL on a free port of 127.0.0.1, with its data in a folder that is removed when it stops. */
 export async function startPostgres(): Promise<PostgresServer> {
   const folder = await mkdtemp(join(tmpdir(), 'backscroll-postgres-'))
+  // As root, the server runs as another user, who must be able to enter.
+  await chmod(folder, 0o755)
   const password = randomBytes(12).toString('hex')
   const port = await freePort()
   const output: string[] = []

@@ -6,6 +6,8 @@ import { afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
 import { loadEncoder, loadEncoderSync } from '../../src/tokens/encoder.ts'
 import type { Encoder } from '../../src/tokens/encoder.ts'
 import { ENCODINGS } from '../../src/tokens/encodings.ts'
+import { mergeInSteps, mergeNow } from '../../src/tokens/merge.ts'
+import { Ranks } from '../../src/tokens/ranks.ts'
 import { atOnce, inSlices } from '../../src/tokens/steps.ts'
 import type { Steps } from '../../src/tokens/steps.ts'
 
@@ -317,6 +319,43 @@ describe.each(ENCODINGS)('%s', (encoding) => {
     expect(await loadEncoder(encoding)).toBe(encoder)
     expect(loadEncoderSync(encoding)).toBe(encoder)
     expect(encoder.encoding).toBe(encoding)
+  })
+})
+
+describe('merging', () => {
+  // In OpenAI's vocabularies the merges of a token nearly always come in one order. These have every order there is.
+  const vocabulary = fc
+    .uniqueArray(fc.string({ unit: fc.constantFrom('a', 'b', 'c'), minLength: 2, maxLength: 6 }), {
+      minLength: 5,
+      maxLength: 60,
+    })
+    .map((tokens) => {
+      const bytes = Array.from({ length: 256 }, (_, byte) => Buffer.of(byte).toString('base64'))
+      const packed = ['! 0', ...bytes, ...tokens.map((token) => Buffer.from(token).toString('base64'))].join(
+        ' ',
+      )
+      return { pat_str: '[^]+', special_tokens: {}, bpe_ranks: packed }
+    })
+
+  it('keeps the order of BPE, whatever the vocabulary', () => {
+    const text = fc.string({ unit: fc.constantFrom('a', 'b', 'c'), minLength: 1, maxLength: 300 })
+    fc.assert(
+      fc.property(vocabulary, text, (module, start) => {
+        const ranks = atOnce(Ranks.unpack(module.bpe_ranks))
+        const plain = new PlainBpe(module)
+        // short pieces are merged in one way, long ones in another
+        return [start.slice(0, 100), start.padEnd(300, start)].every((piece) => {
+          const bytes = new TextEncoder().encode(piece)
+          const expected = plain.count(piece)
+          const counts = [
+            mergeNow(ranks, bytes, bytes.length),
+            atOnce(mergeInSteps(ranks, bytes, bytes.length)),
+          ]
+          return counts.every((count) => count === expected)
+        })
+      }),
+      { numRuns: 400 },
+    )
   })
 })
 
