@@ -16,12 +16,12 @@ import type { CallOptions, ConversationOptions, ListConversationsOptions, StoreO
  * Everyone's conversations in one database. Made by `openStore(url)`, or by `sqliteStore(db)` and `postgresStore(db)`
  * on the drizzle database of a host. `Tx` is the type of that database's transactions.
  */
-export class ConversationStore<Tx = unknown> implements AsyncDisposable {
-  protected readonly dialect: Dialect<Tx>
+export class ConversationStore<Tx = unknown, D extends Dialect<Tx> = Dialect<Tx>> implements AsyncDisposable {
+  protected readonly dialect: D
   protected readonly options: { readonly [K in keyof StoreOptions]-?: number }
   protected readonly context: ConversationContext
 
-  constructor(dialect: Dialect<Tx>, options?: StoreOptions) {
+  constructor(dialect: D, options?: StoreOptions) {
     const { deadlineMs, maxTurnCharacters } = checkOptions('A store', options)
     this.dialect = dialect
     this.options = {

@@ -1,16 +1,10 @@
 import type { SyncDialect } from '../dialect/dialect.ts'
 import { ConversationStore, countingOf, keyOf } from './conversation-store.ts'
-import type { ConversationOptions, StoreOptions } from './options.ts'
+import type { ConversationOptions } from './options.ts'
 import { SyncConversation } from './sync-conversation.ts'
 
 /** A store on a database that answers at once: its conversations have `appendSync` and `loadWindowSync` as well. */
-export class SyncConversationStore<Tx = unknown> extends ConversationStore<Tx> {
-  declare protected readonly dialect: SyncDialect<Tx>
-
-  constructor(dialect: SyncDialect<Tx>, options?: StoreOptions) {
-    super(dialect, options)
-  }
-
+export class SyncConversationStore<Tx = unknown> extends ConversationStore<Tx, SyncDialect<Tx>> {
   override conversation(options: ConversationOptions): SyncConversation {
     return new SyncConversation(this.context, keyOf(options), countingOf(options))
   }

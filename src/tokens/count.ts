@@ -3,7 +3,7 @@ import { kindOf } from '../redact.ts'
 import type { ContentPart, Message } from '../types.ts'
 import type { Encoder } from './encoder.ts'
 import type { EncodingName } from './encodings.ts'
-import type { ChatFraming, Framing, TextFraming } from './framing.ts'
+import type { Framing, TextFraming } from './framing.ts'
 import { contentParts, partText, renderText, toolCallsText } from './render.ts'
 import type { Steps } from './steps.ts'
 

@@ -136,6 +136,7 @@ export class LongMerge {
     else this.#before[after] = before
   }
 
+  /** Not seen to be needed in 500,000 random runs under OpenAI's vocabularies, but under made-up ones (see the tests). */
   #sort(bucket: Bucket): void {
     const listed: number[] = []
     for (let at = bucket.first; at !== NONE; at = this.#after[at]!) listed.push(at)

@@ -10,7 +10,7 @@ const WORK_PER_STEP = 4096
  * The tokens of an encoding, and the rank of each: its place in the order of merges, lowest first.
  *
  * Kept as bytes in typed arrays under a hash table, not as strings in a Map: a third of the memory, and a lookup
- * allocates nothing. (Measured for o200k_base: 4 MB against 13 MB.)
+ * allocates nothing. (Measured for o200k_base: 4.6 MB against 12.5 MB.)
  */
 export class Ranks {
   readonly #bytes: Uint8Array
@@ -30,7 +30,7 @@ export class Ranks {
 
   /**
    * Reads js-tiktoken's packed form: lines of `! FIRST_RANK TOKEN TOKEN …`, the tokens in base64, their ranks counted up from
-   * the first. 0.05 s for o200k_base's 199,998 tokens.
+   * the first. Some 0.1 s for o200k_base's 199,998 tokens.
    */
   static *unpack(packed: string): Steps<Ranks> {
     const bytes = new Uint8Array(Math.ceil((packed.length * 3) / 4))
@@ -108,7 +108,7 @@ for (let value = 0; value < 64; value++) {
   BASE64['ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/'.charCodeAt(value)] = value
 }
 
-/** Decodes base64 by hand: a Buffer a token takes three times as long. Gives the place after the last byte written. */
+/** Decodes base64 by hand: with a Buffer a token, loading o200k_base took twice as long. Gives the place after the last byte written. */
 function decode(text: string, from: number, to: number, into: Uint8Array, at: number): number {
   let bits = 0
   let held = 0

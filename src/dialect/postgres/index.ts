@@ -1,4 +1,4 @@
-import { and, desc, eq, is, sql } from 'drizzle-orm'
+import { is } from 'drizzle-orm'
 import { PgTransaction } from 'drizzle-orm/pg-core'
 import { InvalidArgumentError } from '../../errors.ts'
 import type {
@@ -17,12 +17,12 @@ import type {
   TurnRange,
   WindowBounds,
 } from '../dialect.ts'
+import { toConversationRow } from '../listing.ts'
 import { toPage, toTurn } from '../page.ts'
 import { connect } from './connection.ts'
 import { explain } from './failure.ts'
 import { migrate } from './migrate.ts'
 import { Queries, type PostgresSession } from './queries.ts'
-import { conversations } from './schema.ts'
 
 /** Opens a pool of connections of our own. */
 export async function openPostgres(url: string, options: ConnectionOptions): Promise<PostgresDialect> {
@@ -102,19 +102,7 @@ export class PostgresDialect implements Dialect<PostgresSession> {
   }
 
   async setMetadata(key: ConversationKey, rule: CountingRule, metadata: string | null): Promise<void> {
-    const none = { lastPosition: 0, newestPosition: 0, turnCount: 0, totalTokens: 0, newestSaving: 0 }
-    await this.#session
-      .insert(conversations)
-      .values({
-        userId: key.userId,
-        id: key.conversationId,
-        ...rule,
-        ...none,
-        createdAt: sql`now()`,
-        updatedAt: sql`now()`,
-        metadata,
-      })
-      .onConflictDoUpdate({ target: [conversations.userId, conversations.id], set: { metadata } })
+    await this.#queries.run('setMetadata', { ...key, ...rule, metadata })
   }
 
   async listConversations(
@@ -122,24 +110,10 @@ export class PostgresDialect implements Dialect<PostgresSession> {
     before: ListPosition | undefined,
     limit: number,
   ): Promise<ConversationRow[]> {
-    const { updatedAt, id } = conversations
-    const below =
-      before &&
-      sql`(${updatedAt}, ${id}) < (${new Date(before.updatedAt).toISOString()}, ${before.conversationId})`
-    return this.#session
-      .select({
-        conversationId: id,
-        turnCount: conversations.turnCount,
-        totalTokens: conversations.totalTokens,
-        createdAt: conversations.createdAt,
-        updatedAt,
-        metadata: conversations.metadata,
-      })
-      .from(conversations)
-      .where(and(eq(conversations.userId, userId), below))
-      .orderBy(desc(updatedAt), desc(id))
-      .limit(limit)
-      .$withCache(false)
+    const updatedAt = before ? new Date(before.updatedAt).toISOString() : 'infinity'
+    const conversationId = before?.conversationId ?? ''
+    const rows = await this.#queries.run('listing', { userId, updatedAt, conversationId, limit })
+    return rows.map((row) => toConversationRow(row, toDate))
   }
 
   async forgetUser(userId: string): Promise<Forgotten> {

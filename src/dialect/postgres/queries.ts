@@ -1,5 +1,6 @@
 import { sql, WithSubquery, type SQL } from 'drizzle-orm'
 import type { PgDatabase, PgQueryResultHKT } from 'drizzle-orm/pg-core'
+import { listing, LISTING_FIELDS } from '../listing.ts'
 import { newestPage, oldestPage, PAGE_FIELDS, TURN_COLUMNS } from '../page.ts'
 import { windowPage } from '../window.ts'
 
@@ -161,6 +162,23 @@ const replaceCounts: Statement = {
   from: sql`(select exists (select 1 from head) as done) as answer`,
 }
 
+/** Makes the conversation's row where there is none yet. */
+const setMetadata: Statement = {
+  steps: {
+    written: sql`
+      insert into backscroll_conversations as c (
+        user_id, id, encoding, framing, last_position, newest_position, turn_count, total_tokens, newest_saving,
+        created_at, updated_at, metadata
+      )
+      select ${text('userId')}, ${text('conversationId')}, ${text('encoding')}, ${text('framing')}, 0, 0, 0, 0, 0,
+             now(), now(), ${text('metadata')}
+      on conflict (user_id, id) do update set metadata = excluded.metadata
+      returning c.id`,
+  },
+  fields: { id: sql`id` },
+  from: sql`written`,
+}
+
 /** The foreign key drops the turns with their conversation, also one that is being appended at this moment. */
 const forgetUser: Statement = {
   steps: {
@@ -174,7 +192,13 @@ const STATEMENTS = {
   append,
   rewind,
   replaceCounts,
+  setMetadata,
   forgetUser,
+  listing: {
+    steps: {},
+    fields: LISTING_FIELDS,
+    from: listing(sql`cast(${sql.placeholder('updatedAt')} as timestamptz)`),
+  },
   window: { steps: {}, fields: PAGE_FIELDS, from: windowPage },
   oldestPage: { steps: {}, fields: PAGE_FIELDS, from: oldestPage },
   newestPage: { steps: {}, fields: PAGE_FIELDS, from: newestPage },

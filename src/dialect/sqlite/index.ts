@@ -1,4 +1,4 @@
-import { and, desc, eq, is, sql } from 'drizzle-orm'
+import { eq, is } from 'drizzle-orm'
 import { SQLiteTransaction } from 'drizzle-orm/sqlite-core'
 import { BackscrollError, InvalidArgumentError } from '../../errors.ts'
 import type {
@@ -16,6 +16,7 @@ import type {
   TurnRange,
   WindowBounds,
 } from '../dialect.ts'
+import { toConversationRow } from '../listing.ts'
 import { toPage } from '../page.ts'
 import { connect } from './connection.ts'
 import { explain } from './failure.ts'
@@ -128,30 +129,13 @@ export class SqliteDialect implements SyncDialect<SqliteSession> {
   }
 
   setMetadata(key: ConversationKey, rule: CountingRule, metadata: string | null): void {
-    this.#session
-      .insert(conversations)
-      .values({ ...emptyHead(key, rule), metadata })
-      .onConflictDoUpdate({ target: [conversations.userId, conversations.id], set: { metadata } })
-      .run()
+    this.#queries.setMetadata().run({ ...key, ...rule, metadata, now: new Date() })
   }
 
   listConversations(userId: string, before: ListPosition | undefined, limit: number): ConversationRow[] {
-    const { updatedAt, id } = conversations
-    const below = before && sql`(${updatedAt}, ${id}) < (${before.updatedAt}, ${before.conversationId})`
-    return this.#session
-      .select({
-        conversationId: id,
-        turnCount: conversations.turnCount,
-        totalTokens: conversations.totalTokens,
-        createdAt: conversations.createdAt,
-        updatedAt,
-        metadata: conversations.metadata,
-      })
-      .from(conversations)
-      .where(and(eq(conversations.userId, userId), below))
-      .orderBy(desc(updatedAt), desc(id))
-      .limit(limit)
-      .all()
+    const place = before ?? { updatedAt: Number.MAX_SAFE_INTEGER, conversationId: '' }
+    const rows = this.#queries.listing().values({ userId, ...place, limit }) as unknown[][]
+    return rows.map((row) => toConversationRow(row, toDate))
   }
 
   forgetUser(userId: string): Forgotten {
@@ -183,12 +167,6 @@ export class SqliteDialect implements SyncDialect<SqliteSession> {
   #atomically<T>(work: () => T): T {
     return this.#session.transaction(work, { behavior: 'immediate' })
   }
-}
-
-function emptyHead({ userId, conversationId }: ConversationKey, { encoding, framing }: CountingRule) {
-  const now = new Date()
-  const none = { lastPosition: 0, newestPosition: 0, turnCount: 0, totalTokens: 0, newestSaving: 0 }
-  return { userId, id: conversationId, encoding, framing, ...none, createdAt: now, updatedAt: now }
 }
 
 /** The driver gives times as milliseconds. */

@@ -1,5 +1,6 @@
 import { and, desc, eq, gt, lte, sql, type SQL } from 'drizzle-orm'
 import type { BaseSQLiteDatabase } from 'drizzle-orm/sqlite-core'
+import { listing, LISTING_FIELDS } from '../listing.ts'
 import { newestPage, oldestPage, PAGE_FIELDS } from '../page.ts'
 import { windowPage } from '../window.ts'
 import { conversations, turns } from './schema.ts'
@@ -113,6 +114,34 @@ export class Queries {
       .prepare(),
   )
 
+  /** Makes the conversation's row where there is none yet. */
+  readonly setMetadata = lazily(() =>
+    this.#session
+      .insert(conversations)
+      .values({
+        userId: p('userId'),
+        id: p('conversationId'),
+        encoding: p('encoding'),
+        framing: p('framing'),
+        lastPosition: 0,
+        newestPosition: 0,
+        turnCount: 0,
+        totalTokens: 0,
+        newestSaving: 0,
+        createdAt: p('now'),
+        updatedAt: p('now'),
+        metadata: p('metadata'),
+      })
+      .onConflictDoUpdate({ target: [conversations.userId, conversations.id], set: excluded('metadata') })
+      .prepare(),
+  )
+
+  readonly listing = lazily(() =>
+    this.#session
+      .select(LISTING_FIELDS)
+      .from(listing(sql`${p('updatedAt')}`))
+      .prepare(),
+  )
   readonly window = lazily(() => this.#session.select(PAGE_FIELDS).from(windowPage).prepare())
   readonly newestPage = lazily(() => this.#session.select(PAGE_FIELDS).from(newestPage).prepare())
   readonly oldestPage = lazily(() => this.#session.select(PAGE_FIELDS).from(oldestPage).prepare())
