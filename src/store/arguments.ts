@@ -1,5 +1,7 @@
+import type { WindowBounds } from '../dialect/dialect.ts'
 import { InvalidArgumentError, InvalidIdError, InvalidLimitError } from '../errors.ts'
 import { kindOf } from '../redact.ts'
+import type { LoadWindowOptions } from './options.ts'
 
 /** Longest user and conversation id, in UTF-8 bytes: three of them fit a Postgres key, whose limit is 2,704 bytes. */
 const MAX_ID_BYTES = 512
@@ -54,4 +56,12 @@ export function checkOptions<T extends object>(name: string, value: T | undefine
   if (value === undefined) return {}
   if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value
   throw new InvalidArgumentError(`${name} takes an object of options; got ${kindOf(value)}.`)
+}
+
+/** Checks a window's options and turns the ratio into a step: how far the window's start moves at a time. */
+export function windowBounds(options: LoadWindowOptions): WindowBounds {
+  const { maxTokens, retentionRatio = 1 } = checkOptions('loadWindow', options)
+  const limit = checkWhole('maxTokens', maxTokens, 0)
+  const retained = Math.ceil(limit * checkRatio('retentionRatio', retentionRatio))
+  return { maxTokens: limit, step: Math.max(1, limit - retained) }
 }

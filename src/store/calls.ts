@@ -1,5 +1,5 @@
 import { setTimeout } from 'node:timers/promises'
-import type { Dialect, Failure } from '../dialect/dialect.ts'
+import { isSync, type Dialect, type Failure } from '../dialect/dialect.ts'
 import {
   BackscrollError,
   DatabaseUnavailableError,
@@ -40,6 +40,7 @@ export class Calls {
    * @throws the signal's reason when it aborts; a write that is under way may still be stored then.
    */
   async make<T>(operation: () => T | Promise<T>, { signal, effect, long = false }: CallOptions): Promise<T> {
+    this.#checkMayWait()
     const deadlineMs = this.#deadlineMs * (long ? LONG_FACTOR : 1)
     const end = performance.now() + deadlineMs
     let doubtful = false
@@ -86,6 +87,15 @@ export class Calls {
     if (this.#closed) return
     this.#closed = true
     await this.#dialect.close()
+  }
+
+  /** Inside a transaction whose body is synchronous, what comes after an await would run outside of it. */
+  #checkMayWait(): void {
+    if (this.#dialect.inTransaction && isSync(this.#dialect)) {
+      throw new SynchronousTransactionError(
+        'The body of a better-sqlite3 transaction is synchronous: inside it, call appendSync and loadWindowSync.',
+      )
+    }
   }
 
   #checkOpen(): void {

@@ -4,9 +4,12 @@ import { countTurn } from '../tokens/count.ts'
 import { loadEncoderSync } from '../tokens/encoder.ts'
 import { atOnce } from '../tokens/steps.ts'
 import type { Message, StoredTurn, Window } from '../types.ts'
-import { Conversation, MAX_RESTARTS, restartedTooOften, ruleOf, windowBounds } from './conversation.ts'
+import { windowBounds } from './arguments.ts'
+import { Conversation, ruleName } from './conversation.ts'
+import { draftTurn, ruleOf } from './draft.ts'
 import type { AppendOptions, LoadWindowOptions } from './options.ts'
 import { Recount } from './recount.ts'
+import { untilSettledNow } from './restart.ts'
 import { toWindow } from './turns.ts'
 
 /**
@@ -21,30 +24,29 @@ export class SyncConversation extends Conversation {
    * @throws what `append` throws, and {@link DatabaseUnavailableError} at once when another process is writing.
    */
   appendSync(messages: readonly Message[], options?: AppendOptions): StoredTurn {
-    const draft = this.draft(messages, options)
-    const count = atOnce(countTurn(draft.messages, loadEncoderSync(this.counting.encoding), this.counting))
-    const turn = this.newTurn(draft, count)
-    for (let restarts = 0; restarts < MAX_RESTARTS; restarts++) {
+    const draft = draftTurn(messages, options, this.context.maxTurnCharacters)
+    const encoder = loadEncoderSync(this.counting.encoding)
+    const turn = this.newTurn(draft, atOnce(countTurn(draft.messages, encoder, this.counting)))
+    return untilSettledNow(() => {
       const outcome = this.context.calls.makeNow(() => this.#dialect.append(turn))
       const stored = this.settle(draft, outcome)
-      if (stored) return stored
-      if (!this.isCurrent(ruleOf(outcome))) this.#recountNow()
-    }
-    throw restartedTooOften()
+      if (!stored && !this.isCurrent(ruleOf(outcome))) this.#recountNow()
+      return stored
+    })
   }
 
   /** `loadWindow`, at once. */
   loadWindowSync(options: LoadWindowOptions): Window {
     const bounds = windowBounds(options)
-    for (let restarts = 0; restarts < MAX_RESTARTS; restarts++) {
+    return untilSettledNow(() => {
       const page = this.context.calls.makeNow(() => this.#dialect.loadWindow(this.key, bounds))
       if (this.isCurrent(page.head)) return toWindow(page)
       this.#recountNow()
-    }
-    throw restartedTooOften()
+      return undefined
+    })
   }
 
-  /** One try: whoever changed the conversation meanwhile, the caller looks again and comes back if need be. */
+  /** One try: when others changed the conversation meanwhile, the caller finds it outdated again and comes back. */
   #recountNow(): void {
     const { calls } = this.context
     const recount = new Recount(loadEncoderSync(this.counting.encoding), this.counting)
@@ -52,15 +54,15 @@ export class SyncConversation extends Conversation {
     const { head, turns } = read()
     if (!head) return
     for (let rows = turns; rows.length > 0; rows = read().turns) atOnce(recount.add(rows))
-    calls.makeNow(() =>
-      this.#dialect.replaceCounts(this.key, head, { rule: this.rule(), turns: recount.turns }),
-    )
+    const recounted = { rule: ruleName(this.counting), turns: recount.turns }
+    calls.makeNow(() => this.#dialect.replaceCounts(this.key, head, recounted))
   }
 
   get #dialect(): SyncDialect {
     const { dialect } = this.context
-    if (!isSync(dialect))
+    if (!isSync(dialect)) {
       throw new InvalidArgumentError('This database does not answer at once: use append and loadWindow.')
+    }
     return dialect
   }
 }

@@ -1,24 +1,23 @@
 import { NO_RANK } from './ranks.ts'
 import type { Ranks } from './ranks.ts'
 
-/** The pairs of one rank, as a list by position: its ends, and whether a pair was added out of order. */
+/** The ends of the list of pairs that have one rank, leftmost first. */
 interface Bucket {
   first: number
   last: number
-  sorted: boolean
 }
 
 /** No position. */
 const NONE = -1
 
 /**
- * The same merges for a piece of any length, in near-linear time: the pairs stand in buckets by rank, and within a bucket by
- * position. A heap holds the ranks that have a bucket. (A heap of all pairs took twice as long on 1 MB of one letter.)
+ * BPE's merges for a piece of any length, in near-linear time: the pairs stand in lists by rank, and a heap holds the ranks
+ * that have a list. (A heap of all pairs took twice as long on 1 MB of one letter.) Takes 24 bytes for each byte of the piece.
  *
- * A bucket is sorted once, when its turn comes, for while it is being emptied no pair is added to it: each pair that arises
- * then has one of this bucket's tokens inside and so more bytes than it, and a rank stands for one string of bytes.
- *
- * Takes 24 bytes of memory for each byte of the piece.
+ * Pairs are added at a list's end and yet stand leftmost first. A pair of some rank is one string of bytes, and until it is
+ * whole no merge has crossed its ends; so each occurrence went through the same merges, and became whole in the pass over one
+ * list, the same for all: that of the highest rank among those merges. The pass goes from left to right. (No exception in
+ * 950,000 random runs, half of them under made-up vocabularies.)
  */
 export class LongMerge {
   /** Parts so far; once `work` has given false, the tokens. */
@@ -75,7 +74,6 @@ export class LongMerge {
       popHeap(this.#heap)
       return
     }
-    if (!bucket.sorted) this.#sort(bucket)
     const left = bucket.first
     const right = this.#next[left]!
     const after = this.#next[right]!
@@ -102,20 +100,15 @@ export class LongMerge {
     const bucket = this.#buckets.get(rank)
     if (bucket === undefined) {
       this.#before[position] = NONE
-      this.#buckets.set(rank, { first: position, last: position, sorted: true })
+      this.#buckets.set(rank, { first: position, last: position })
       pushHeap(this.#heap, rank)
       return
     }
     const last = bucket.last
     this.#before[position] = last
     bucket.last = position
-    if (last === NONE) {
-      bucket.first = position
-      bucket.sorted = true
-    } else {
-      this.#after[last] = position
-      if (position < last) bucket.sorted = false
-    }
+    if (last === NONE) bucket.first = position
+    else this.#after[last] = position
   }
 
   #remove(position: number): void {
@@ -134,23 +127,6 @@ export class LongMerge {
     else this.#after[before] = after
     if (after === NONE) bucket.last = before
     else this.#before[after] = before
-  }
-
-  /** Not seen to be needed in 500,000 random runs under OpenAI's vocabularies, but under made-up ones (see the tests). */
-  #sort(bucket: Bucket): void {
-    const listed: number[] = []
-    for (let at = bucket.first; at !== NONE; at = this.#after[at]!) listed.push(at)
-    const sorted = Int32Array.from(listed).sort()
-    let last = NONE
-    for (const position of sorted) {
-      this.#before[position] = last
-      if (last === NONE) bucket.first = position
-      else this.#after[last] = position
-      last = position
-    }
-    this.#after[last] = NONE
-    bucket.last = last
-    bucket.sorted = true
   }
 }
 
