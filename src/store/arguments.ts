@@ -51,11 +51,17 @@ export function checkRatio(name: string, value: unknown): number {
   throw new InvalidLimitError(`${name} must be a number from 0 to 1; got ${kindOf(value)}.`)
 }
 
-/** An options object, or none. @throws {InvalidArgumentError} for anything else. */
+/** An options object, or none. @throws {InvalidArgumentError} for anything else, or a `signal` that is no AbortSignal. */
 export function checkOptions<T extends object>(name: string, value: T | undefined): Partial<T> {
   if (value === undefined) return {}
-  if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value
-  throw new InvalidArgumentError(`${name} takes an object of options; got ${kindOf(value)}.`)
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+    throw new InvalidArgumentError(`${name} takes an object of options; got ${kindOf(value)}.`)
+  }
+  const signal = 'signal' in value ? value.signal : undefined
+  if (signal !== undefined && !(signal instanceof AbortSignal)) {
+    throw new InvalidArgumentError(`signal must be an AbortSignal; got ${kindOf(signal)}.`)
+  }
+  return value
 }
 
 /** Checks a window's options and turns the ratio into a step: how far the window's start moves at a time. */

@@ -5,6 +5,7 @@ import {
   DatabaseUnavailableError,
   OutcomeUnknownError,
   StoreClosedError,
+  SynchronousTransactionError,
 } from '../errors.ts'
 
 /** Longest pause before another try, in milliseconds, and the first one. Each is drawn at random below a doubling bound. */
@@ -50,20 +51,15 @@ export class Calls {
       try {
         return await inTime(operation(), end, signal)
       } catch (error) {
-        if (signal?.aborted) throw error
-        const { error: explained, retry } = error === LATE ? late(effect, deadlineMs) : this.explain(error)
+        signal?.throwIfAborted()
+        const { error: explained, retry } = error === LATE ? late(deadlineMs) : this.#explain(error)
         doubtful ||= explained instanceof OutcomeUnknownError && effect !== 'read'
         const again = retry === 'always' || (retry === 'if-repeatable' && effect !== 'once')
         const pause = Math.random() * pauseMs
-        if (again && !this.#dialect.inTransaction && performance.now() + pause < end) {
-          await sleep(pause, signal)
-        } else if (doubtful && !(explained instanceof OutcomeUnknownError)) {
-          throw new OutcomeUnknownError(MAY_BE_STORED, { cause: error })
-        } else if (!doubtful && explained instanceof OutcomeUnknownError) {
-          throw new DatabaseUnavailableError(UNAVAILABLE, { cause: error })
-        } else {
-          throw explained
+        if (!again || this.#dialect.inTransaction || performance.now() + pause >= end) {
+          throw settleDoubt(explained, doubtful)
         }
+        await sleep(pause, signal)
       }
     }
   }
@@ -74,12 +70,12 @@ export class Calls {
     try {
       return operation()
     } catch (error) {
-      throw this.explain(error).error
+      throw this.#explain(error).error
     }
   }
 
   /** Our own errors pass as they are. */
-  explain(error: unknown): Failure {
+  #explain(error: unknown): Failure {
     return error instanceof BackscrollError ? { error, retry: 'never' } : this.#dialect.explain(error)
   }
 
@@ -104,16 +100,29 @@ export class Calls {
 }
 
 const LATE = Symbol('late')
-const MAY_BE_STORED =
-  'The database could not say whether the write was stored. Repeat it with the same idempotency key, or look before writing again.'
-const UNAVAILABLE =
-  'The database could not be read: the connection was lost or gave no answer in time. Try again.'
+const AGAIN_OR_LOOK = 'Repeat it with the same idempotency key, or look before writing again.'
 
-function late(effect: CallOptions['effect'], deadlineMs: number): Failure {
-  const waited = `The database gave no answer within ${deadlineMs} ms.`
-  return effect === 'read'
-    ? { error: new DatabaseUnavailableError(`${waited} Nothing was written; try again.`), retry: 'never' }
-    : { error: new OutcomeUnknownError(`${waited} ${MAY_BE_STORED}`), retry: 'never' }
+function late(deadlineMs: number): Failure {
+  const message = `The database gave no answer within ${deadlineMs} ms; a write may have been stored. ${AGAIN_OR_LOOK}`
+  return { error: new OutcomeUnknownError(message), retry: 'never' }
+}
+
+/** A write that an earlier try may have stored stays in doubt whatever the last try says; a read never is. */
+function settleDoubt(error: BackscrollError, doubtful: boolean): BackscrollError {
+  if (doubtful && !(error instanceof OutcomeUnknownError)) {
+    return new OutcomeUnknownError(`The write may have been stored by an earlier try. ${AGAIN_OR_LOOK}`, {
+      cause: error,
+    })
+  }
+  if (!doubtful && error instanceof OutcomeUnknownError) {
+    return new DatabaseUnavailableError(
+      'The database could not be read in time. Nothing was written; try again.',
+      {
+        cause: error,
+      },
+    )
+  }
+  return error
 }
 
 /** The result, unless the time is up or the signal aborts before it is there. */
