@@ -25,6 +25,9 @@ const running = sql.raw(
  * `maxTokens` (0 or more) and `step` (1 or more).
  *
  * `cumulative_tokens > cut` bounds the scan to the rows that are returned and at most one more; `running` decides.
+ * The bound from above is always true. It is there for Postgres' planner, which cannot know the cut: it takes a range
+ * that is bounded on one side for a third of the conversation, and may then read all of it; on both sides, for 0.5 %.
+ *
  * The newest turn stays whenever it fits by itself, also when a step puts the cut inside it.
  */
 export const windowPage = page(sql`
@@ -33,6 +36,7 @@ export const windowPage = page(sql`
     select ${TURN_COLUMNS}, ${running} as running
     ${turnRows}
       and cumulative_tokens > (select case when ${cut} < total_tokens then ${cut} else total_tokens - 1 end from head)
+      and cumulative_tokens <= (select total_tokens from head)
   ) as newest
   where running <= (select total_tokens - (${cut}) from head)
      or (running = token_count and running <= (select ${maxTokens} + newest_saving from head))

@@ -6,7 +6,10 @@ import type { Steps } from './steps.ts'
 /** Operations of a long merge between two yields: some 0.2 ms. */
 const WORK_PER_STEP = 1024
 
-/** Bytes of a piece up to which scanning it for the lowest rank beats keeping order. Measured: 144 for letters, 192 for Chinese. */
+/**
+ * Bytes of a piece up to which scanning it for the lowest rank beats keeping order. The two
+ * are level at 100 to 140 bytes of one letter, at 200 to 280 of Chinese.
+ */
 const SHORT = 128
 
 /**

@@ -25,7 +25,7 @@ interface Pass {
 /**
  * Cuts a text into pieces with the encoding's own pattern, and counts the tokens of each. See `Encoder` for the methods.
  *
- * The pattern's match is one call, whatever the piece: 1 million letters outside Latin-1 hold the event loop for 20 to 40 ms
+ * The pattern's match is one call, whatever the piece: 1 million letters outside Latin-1 hold the event loop for 20 to 60 ms
  * (Node 20, 2 shared cores), and from 4,194,287 of them V8 throws a RangeError, as its backtracking stack is 64 MB.
  */
 export class PieceEncoder {
