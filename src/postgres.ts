@@ -16,5 +16,5 @@ export function postgresStore(
   db: PostgresSession,
   options?: StoreOptions,
 ): ConversationStore<PostgresSession> {
-  return new ConversationStore(new PostgresDialect(db), options)
+  return new ConversationStore(new PostgresDialect({ session: db }), options)
 }

@@ -1,6 +1,6 @@
 import { InvalidArgumentError, MissingDriverError } from '../../errors.ts'
 import type { ConnectionOptions } from '../dialect.ts'
-import type { PostgresSession } from './queries.ts'
+import type { PostgresClient, PostgresSession } from './queries.ts'
 
 /** Seconds that a connection may take to be made, and that closing waits for statements under way. */
 const CONNECT_TIMEOUT_S = 5
@@ -8,6 +8,7 @@ const CLOSE_TIMEOUT_S = 5
 
 export interface PostgresConnection {
   readonly session: PostgresSession
+  readonly client: PostgresClient
   close(): Promise<void>
 }
 
@@ -39,7 +40,7 @@ export async function connect(
       'The database URL cannot be read. Expected postgres://user:password@host:port/database.',
     )
   }
-  return { session: drizzle({ client }), close: () => client.end({ timeout: CLOSE_TIMEOUT_S }) }
+  return { session: drizzle({ client }), client, close: () => client.end({ timeout: CLOSE_TIMEOUT_S }) }
 }
 
 async function loadDriver() {

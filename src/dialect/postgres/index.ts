@@ -19,15 +19,19 @@ import type {
 } from '../dialect.ts'
 import { toConversationRow } from '../listing.ts'
 import { toPage, toTurn } from '../page.ts'
-import { connect } from './connection.ts'
+import { connect, type PostgresConnection } from './connection.ts'
 import { explain } from './failure.ts'
 import { migrate } from './migrate.ts'
 import { Queries, type PostgresSession } from './queries.ts'
 
 /** Opens a pool of connections of our own. */
 export async function openPostgres(url: string, options: ConnectionOptions): Promise<PostgresDialect> {
-  const { session, close } = await connect(url, options)
-  return new PostgresDialect(session, { close })
+  return new PostgresDialect(await connect(url, options))
+}
+
+export interface PostgresDialectOptions extends Partial<PostgresConnection> {
+  readonly session: PostgresSession
+  readonly inTransaction?: boolean
 }
 
 /** The operations on Postgres: each is one statement, and so one transaction by itself. */
@@ -38,9 +42,9 @@ export class PostgresDialect implements Dialect<PostgresSession> {
   readonly #queries: Queries
   readonly #close: () => Promise<void>
 
-  constructor(session: PostgresSession, { close = async () => {}, inTransaction = false } = {}) {
+  constructor({ session, client, close = async () => {}, inTransaction = false }: PostgresDialectOptions) {
     this.#session = session
-    this.#queries = new Queries(session)
+    this.#queries = new Queries(session, client)
     this.#close = close
     this.inTransaction = inTransaction
   }
@@ -135,7 +139,7 @@ export class PostgresDialect implements Dialect<PostgresSession> {
         'withTransaction takes the transaction that `db.transaction(async (tx) => …)` gives.',
       )
     }
-    return new PostgresDialect(transaction, { inTransaction: true })
+    return new PostgresDialect({ session: transaction, inTransaction: true })
   }
 }
 

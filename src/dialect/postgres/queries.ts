@@ -1,4 +1,4 @@
-import { sql, WithSubquery, type SQL } from 'drizzle-orm'
+import { fillPlaceholders, sql, WithSubquery, type SQL } from 'drizzle-orm'
 import type { PgDatabase, PgQueryResultHKT } from 'drizzle-orm/pg-core'
 import { listing, LISTING_FIELDS } from '../listing.ts'
 import { newestPage, oldestPage, PAGE_FIELDS, TURN_COLUMNS } from '../page.ts'
@@ -206,34 +206,53 @@ const STATEMENTS = {
 
 type StatementName = keyof typeof STATEMENTS
 
+/** What of postgres.js runs a statement that is already built. */
+export interface PostgresClient {
+  unsafe(
+    text: string,
+    parameters: never[],
+    options: { prepare: boolean },
+  ): { values(): Promise<readonly (readonly unknown[])[]> }
+}
+
+type Run = (values: Record<string, unknown>) => Promise<readonly (readonly unknown[])[]>
+
 /** Runs the statements on one session. Each is built once, at its first use. */
 export class Queries {
   readonly #session: PostgresSession
-  readonly #prepared = new Map<StatementName, ReturnType<typeof prepare>>()
+  readonly #client: PostgresClient | undefined
+  readonly #built = new Map<StatementName, Run>()
 
-  constructor(session: PostgresSession) {
+  /** @param client the session's own, when it is ours: drizzle then builds the statements, and the client runs them. */
+  constructor(session: PostgresSession, client?: PostgresClient) {
     this.#session = session
+    this.#client = client
   }
 
   /** The rows, each an array of values in the order of the statement's fields, as the driver gave them. */
-  async run(name: StatementName, values: object): Promise<unknown[][]> {
-    let prepared = this.#prepared.get(name)
-    if (!prepared) this.#prepared.set(name, (prepared = prepare(this.#session, name)))
-    const rows = await prepared.execute({ ...values })
-    return rows.map((row) => Object.values(row))
+  run(name: StatementName, values: object): Promise<readonly (readonly unknown[])[]> {
+    let run = this.#built.get(name)
+    if (!run) this.#built.set(name, (run = build(name, this.#session, this.#client)))
+    return run({ ...values })
   }
 }
 
-function prepare(session: PostgresSession, name: StatementName) {
+function build(name: StatementName, session: PostgresSession, client: PostgresClient | undefined): Run {
   const { steps, fields, from }: Statement = STATEMENTS[name]
   const ctes = Object.entries(steps).map(([alias, step]) => new WithSubquery(step, {}, alias, true))
-  return (
-    session
-      .with(...ctes)
-      .select(fields)
-      .from(from)
-      // A host's drizzle may cache every select: a window must never come out of a cache.
-      .$withCache(false)
-      .prepare(`backscroll_${name}`)
-  )
+  const query = session
+    .with(...ctes)
+    .select(fields)
+    .from(from)
+    // A host's drizzle may cache every select: a window must never come out of a cache.
+    .$withCache(false)
+  if (client) {
+    // Drizzle's mapping of rows costs as much again as the whole call when there are many; it has nothing to map here.
+    const { sql: text, params } = query.toSQL()
+    const prepared = { prepare: true }
+    return (values) => client.unsafe(text, fillPlaceholders(params, values) as never[], prepared).values()
+  }
+  // A host's database goes all the way through drizzle, so that its logger and tracing see every statement.
+  const prepared = query.prepare(`backscroll_${name}`)
+  return async (values) => (await prepared.execute(values)).map((row) => Object.values(row))
 }
