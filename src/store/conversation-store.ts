@@ -26,7 +26,7 @@ export class ConversationStore<Tx = unknown, D extends Dialect<Tx> = Dialect<Tx>
     this.dialect = dialect
     this.options = {
       deadlineMs: checkWhole('deadlineMs', deadlineMs ?? 10_000, 1, 3_600_000),
-      maxTurnCharacters: checkWhole('maxTurnCharacters', maxTurnCharacters ?? 1_000_000, 1, 1_500_000),
+      maxTurnCharacters: checkWhole('maxTurnCharacters', maxTurnCharacters ?? 1_000_000, 1, 4_000_000),
     }
     const calls = new Calls(dialect, this.options.deadlineMs)
     this.context = { dialect, calls, maxTurnCharacters: this.options.maxTurnCharacters }

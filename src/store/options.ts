@@ -89,8 +89,8 @@ export interface StoreOptions {
    */
   readonly deadlineMs?: number | undefined
   /**
-   * The most characters (UTF-16 units) that the texts of one turn may hold together: 1 to 1,500,000, 1,000,000 by
-   * default. Beyond that the pre-tokenizer's regular expressions can overflow the stack.
+   * The most characters (UTF-16 units) that the texts of one turn may hold together: 1 to 4,000,000, 1,000,000 by
+   * default. (The encodings' regular expressions overflow V8's stack on an unbroken run of 4,194,287 CJK characters.)
    */
   readonly maxTurnCharacters?: number | undefined
 }

@@ -1,4 +1,5 @@
 import { UnknownEncodingError, UnknownModelError } from '../errors.ts'
+import { kindOf } from '../redact.ts'
 
 /** The encodings that can be counted, oldest first: those whose ranks js-tiktoken 1.0 ships. */
 export const ENCODINGS = ['gpt2', 'r50k_base', 'p50k_base', 'p50k_edit', 'cl100k_base', 'o200k_base'] as const
@@ -79,7 +80,5 @@ const MODEL_PREFIXES = ENCODINGS.flatMap((encoding) =>
 
 /** What an error may say of a wrong name: itself when it looks like one, otherwise only its kind. It may be a user's text. */
 function describe(name: unknown): string {
-  if (typeof name !== 'string')
-    return name === null || name === undefined ? String(name) : `of type ${typeof name}`
-  return /^[\w.:-]{1,64}$/.test(name) ? `'${name}'` : `(a string of ${name.length} characters)`
+  return typeof name === 'string' && /^[\w.:-]{1,64}$/.test(name) ? `'${name}'` : `(${kindOf(name)})`
 }

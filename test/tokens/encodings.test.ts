@@ -149,12 +149,12 @@ describe('encodingForModel', () => {
     ['pass\n', 'a string of 5 characters'],
     [undefined, 'undefined'],
     [null, 'null'],
-    [{ password: 'hunter2' }, 'of type object'],
-    [12345678, 'of type number'],
+    [{ password: 'hunter2' }, 'an object'],
+    [Symbol('password'), 'a symbol'],
   ])('does not print %j, which may be anything', (name, kind) => {
     for (const error of [errorOf(() => encodingForModel(name)), errorOf(() => checkEncoding(name))]) {
       expect(error.message).toContain(kind)
-      expect(error.message).not.toMatch(/hunter2|xxx|päss|pass|1234/)
+      expect(error.message).not.toMatch(/hunter2|xxx|päss|pass/)
     }
   })
 })
