@@ -143,6 +143,8 @@ export interface Dialect<Tx = unknown> {
     limit: number,
   ): Awaitable<ConversationRow[]>
   forgetUser(userId: string): Awaitable<Forgotten>
+  /** Whether every migration was applied; takes no lock. */
+  isMigrated(): Awaitable<boolean>
   /** Applies the migrations that are missing. Any number of processes may call it at once. */
   migrate(): Awaitable<void>
   close(): Awaitable<void>

@@ -1,6 +1,6 @@
 import { InvalidArgumentError } from '../errors.ts'
 import { kindOf } from '../redact.ts'
-import { checkRatio, checkWhole } from '../store/arguments.ts'
+import { checkFlag, checkRatio, checkWhole } from '../store/arguments.ts'
 import type { ConversationStore } from '../store/conversation-store.ts'
 import type { Conversation } from '../store/conversation.ts'
 import type { CallOptions } from '../store/options.ts'
@@ -68,7 +68,7 @@ export class ConversationTokenBufferMemory {
     this.outputKey = options.outputKey === undefined ? undefined : checkKey('outputKey', options.outputKey)
     this.maxTokenLimit = checkWhole('maxTokenLimit', options.maxTokenLimit ?? 2000, 0)
     this.retentionRatio = checkRatio('retentionRatio', options.retentionRatio ?? 1)
-    this.returnMessages = options.returnMessages ?? false
+    this.returnMessages = checkFlag('returnMessages', options.returnMessages ?? false)
     this.encoding = resolveEncoding(options)
     this.#framing = textFraming({
       ...(humanPrefix === undefined ? {} : { humanPrefix }),
@@ -137,11 +137,6 @@ function checkMemoryOptions(
 ): ConversationTokenBufferMemoryOptions {
   if (typeof options !== 'object' || options === null || typeof options.store?.conversation !== 'function') {
     throw new InvalidArgumentError('The memory needs a store: `store: await openStore(url)`.')
-  }
-  if (options.returnMessages !== undefined && typeof options.returnMessages !== 'boolean') {
-    throw new InvalidArgumentError(
-      `returnMessages must be true or false; got ${kindOf(options.returnMessages)}.`,
-    )
   }
   return options
 }

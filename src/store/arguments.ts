@@ -1,7 +1,7 @@
 import type { WindowBounds } from '../dialect/dialect.ts'
 import { InvalidArgumentError, InvalidIdError, InvalidLimitError } from '../errors.ts'
 import { kindOf } from '../redact.ts'
-import type { LoadWindowOptions } from './options.ts'
+import type { LoadWindowOptions, StoreOptions } from './options.ts'
 
 /** Longest user and conversation id, in UTF-8 bytes: three of them fit a Postgres key, whose limit is 2,704 bytes. */
 const MAX_ID_BYTES = 512
@@ -51,6 +51,12 @@ export function checkRatio(name: string, value: unknown): number {
   throw new InvalidLimitError(`${name} must be a number from 0 to 1; got ${kindOf(value)}.`)
 }
 
+/** True or false. @throws {InvalidArgumentError} for anything else. */
+export function checkFlag(name: string, value: unknown): boolean {
+  if (typeof value === 'boolean') return value
+  throw new InvalidArgumentError(`${name} must be true or false; got ${kindOf(value)}.`)
+}
+
 /** An options object, or none. @throws {InvalidArgumentError} for anything else, or a `signal` that is no AbortSignal. */
 export function checkOptions<T extends object>(name: string, value: T | undefined): Partial<T> {
   if (value === undefined) return {}
@@ -70,4 +76,16 @@ export function windowBounds(options: LoadWindowOptions): WindowBounds {
   const limit = checkWhole('maxTokens', maxTokens, 0)
   const retained = Math.ceil(limit * checkRatio('retentionRatio', retentionRatio))
   return { maxTokens: limit, step: Math.max(1, limit - retained) }
+}
+
+/** A store's options with their defaults filled in. @throws {InvalidLimitError} for one that is out of range. */
+export function checkStoreOptions(options: StoreOptions | undefined): {
+  deadlineMs: number
+  maxTurnCharacters: number
+} {
+  const { deadlineMs, maxTurnCharacters } = checkOptions('A store', options)
+  return {
+    deadlineMs: checkWhole('deadlineMs', deadlineMs ?? 10_000, 1, 3_600_000),
+    maxTurnCharacters: checkWhole('maxTurnCharacters', maxTurnCharacters ?? 1_000_000, 1, 4_000_000),
+  }
 }

@@ -5,7 +5,7 @@ import type { Counting } from '../tokens/count.ts'
 import { checkEncoding, DEFAULT_ENCODING } from '../tokens/encodings.ts'
 import { toFraming } from '../tokens/framing.ts'
 import type { ConversationSummary } from '../types.ts'
-import { checkId, checkOptions, checkWhole } from './arguments.ts'
+import { checkId, checkOptions, checkStoreOptions, checkWhole } from './arguments.ts'
 import { Calls } from './calls.ts'
 import { decodeMetadata } from './codec.ts'
 import { Conversation, type ConversationContext } from './conversation.ts'
@@ -18,16 +18,12 @@ import type { CallOptions, ConversationOptions, ListConversationsOptions, StoreO
  */
 export class ConversationStore<Tx = unknown, D extends Dialect<Tx> = Dialect<Tx>> implements AsyncDisposable {
   protected readonly dialect: D
-  protected readonly options: { readonly [K in keyof StoreOptions]-?: number }
+  protected readonly options: ReturnType<typeof checkStoreOptions>
   protected readonly context: ConversationContext
 
   constructor(dialect: D, options?: StoreOptions) {
-    const { deadlineMs, maxTurnCharacters } = checkOptions('A store', options)
     this.dialect = dialect
-    this.options = {
-      deadlineMs: checkWhole('deadlineMs', deadlineMs ?? 10_000, 1, 3_600_000),
-      maxTurnCharacters: checkWhole('maxTurnCharacters', maxTurnCharacters ?? 1_000_000, 1, 4_000_000),
-    }
+    this.options = checkStoreOptions(options)
     const calls = new Calls(dialect, this.options.deadlineMs)
     this.context = { dialect, calls, maxTurnCharacters: this.options.maxTurnCharacters }
   }
@@ -74,6 +70,8 @@ export class ConversationStore<Tx = unknown, D extends Dialect<Tx> = Dialect<Tx>
   /** Makes or updates backscroll's tables. Any number of processes may call it at once; later calls find nothing to do. */
   async migrate(options?: CallOptions): Promise<void> {
     const { signal } = checkOptions('migrate', options)
+    // Looked at first: mostly there is nothing to do, and a server that is not there is found out within the deadline.
+    if (await this.context.calls.make(() => this.dialect.isMigrated(), { effect: 'read', signal })) return
     await this.context.calls.make(() => this.dialect.migrate(), { effect: 'repeatable', long: true, signal })
   }
 

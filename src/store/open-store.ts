@@ -1,7 +1,6 @@
 import { isSync } from '../dialect/dialect.ts'
 import { openDialect } from '../dialect/open.ts'
-
-import { checkOptions, checkWhole } from './arguments.ts'
+import { checkFlag, checkOptions, checkStoreOptions, checkWhole } from './arguments.ts'
 import { ConversationStore } from './conversation-store.ts'
 import type { OpenStoreOptions } from './options.ts'
 import { SyncConversationStore } from './sync-conversation-store.ts'
@@ -15,19 +14,21 @@ import { SyncConversationStore } from './sync-conversation-store.ts'
  * @throws {DatabaseUnavailableError} | {DatabaseError} when the database cannot be reached or migrated.
  */
 export async function openStore(url: string, options?: OpenStoreOptions): Promise<ConversationStore> {
-  const {
-    migrate = true,
-    maxConnections = 10,
-    preparedStatements = false,
-    ...rest
-  } = checkOptions('openStore', options)
+  const { migrate, maxConnections, preparedStatements, ...others } = checkOptions('openStore', options)
+  const storeOptions = checkStoreOptions(others)
+  const isToMigrate = checkFlag('migrate', migrate ?? true)
   const dialect = await openDialect(url, {
-    maxConnections: checkWhole('maxConnections', maxConnections, 1, 1000),
-    preparedStatements,
+    maxConnections: checkWhole('maxConnections', maxConnections ?? 10, 1, 1000),
+    preparedStatements: checkFlag('preparedStatements', preparedStatements ?? false),
   })
   const store = isSync(dialect)
-    ? new SyncConversationStore(dialect, rest)
-    : new ConversationStore(dialect, rest)
-  if (migrate) await store.migrate()
-  return store
+    ? new SyncConversationStore(dialect, storeOptions)
+    : new ConversationStore(dialect, storeOptions)
+  try {
+    if (isToMigrate) await store.migrate()
+    return store
+  } catch (error) {
+    await store.close()
+    throw error
+  }
 }

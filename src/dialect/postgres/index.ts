@@ -21,7 +21,7 @@ import { toConversationRow } from '../listing.ts'
 import { toPage, toTurn } from '../page.ts'
 import { connect, type PostgresConnection } from './connection.ts'
 import { explain } from './failure.ts'
-import { migrate } from './migrate.ts'
+import { isMigrated, migrate } from './migrate.ts'
 import { Queries, type PostgresSession } from './queries.ts'
 
 /** Opens a pool of connections of our own. */
@@ -123,6 +123,10 @@ export class PostgresDialect implements Dialect<PostgresSession> {
   async forgetUser(userId: string): Promise<Forgotten> {
     const [[erased, turns] = []] = await this.#queries.run('forgetUser', { userId })
     return { conversations: Number(erased), turns: Number(turns) }
+  }
+
+  isMigrated(): Promise<boolean> {
+    return isMigrated(this.#session)
   }
 
   migrate(): Promise<void> {

@@ -1,9 +1,22 @@
 import { sql } from 'drizzle-orm'
 import { readMigrations, type Migration } from '../migrations.ts'
 import type { PostgresSession } from './queries.ts'
+import { migrations } from './schema.ts'
 
 /** Names the lock that migrating processes queue at. Any number does, as long as it stays the same. */
 const LOCK = 8_236_071_145
+
+/** Whether every migration was applied. */
+export async function isMigrated(session: PostgresSession): Promise<boolean> {
+  const one = sql`(select 1) as one`
+  const [table] = await session
+    .select({ exists: sql<boolean>`to_regclass('backscroll_migrations') is not null` })
+    .from(one)
+    .$withCache(false)
+  if (!table?.exists) return false
+  const applied = new Set((await session.select().from(migrations).$withCache(false)).map(({ name }) => name))
+  return readMigrations('postgres').every(({ name }) => applied.has(name))
+}
 
 /**
  * Applies the migrations that are missing, all or none, in one statement: a block that takes a lock which ends with

@@ -20,7 +20,7 @@ import { toConversationRow } from '../listing.ts'
 import { toPage } from '../page.ts'
 import { connect } from './connection.ts'
 import { explain } from './failure.ts'
-import { migrate } from './migrate.ts'
+import { isMigrated, migrate } from './migrate.ts'
 import { Queries, type SqliteSession } from './queries.ts'
 import { conversations, turns } from './schema.ts'
 
@@ -145,6 +145,10 @@ export class SqliteDialect implements SyncDialect<SqliteSession> {
       const erased = this.#session.delete(conversations).where(eq(conversations.userId, userId)).run()
       return { conversations: erased.changes, turns: erasedTurns.changes }
     })
+  }
+
+  isMigrated(): boolean {
+    return isMigrated(this.#session)
   }
 
   migrate(): void {
