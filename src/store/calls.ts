@@ -7,6 +7,7 @@ import {
   StoreClosedError,
   SynchronousTransactionError,
 } from '../errors.ts'
+import { giveWay } from '../tokens/steps.ts'
 
 /** Longest pause before another try, in milliseconds, and the first one. Each is drawn at random below a doubling bound. */
 const MAX_PAUSE_MS = 200
@@ -42,6 +43,7 @@ export class Calls {
    */
   async make<T>(operation: () => T | Promise<T>, { signal, effect, long = false }: CallOptions): Promise<T> {
     this.#checkMayWait()
+    if (isSync(this.#dialect)) await giveWay()
     const deadlineMs = this.#deadlineMs * (long ? LONG_FACTOR : 1)
     const end = performance.now() + deadlineMs
     let doubtful = false

@@ -43,3 +43,20 @@ function nextTurn(): Promise<void> {
     .then(() => void waiting--)
   return lastTurn
 }
+
+/**
+ * Lets the event loop take a turn when the present one has already lasted a slice. For work that is done at once and never
+ * waits: called in a loop, it would otherwise hold everything else up until the loop ends.
+ */
+export async function giveWay(): Promise<void> {
+  const now = performance.now()
+  if (turnStart === undefined) {
+    turnStart = now
+    setImmediate(() => (turnStart = undefined))
+  } else if (now - turnStart >= SLICE_MS) {
+    await nextTurn()
+  }
+}
+
+/** When `giveWay` was first called in the present turn of the event loop. */
+let turnStart: number | undefined

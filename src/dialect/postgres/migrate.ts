@@ -27,10 +27,10 @@ export async function migrate(session: PostgresSession): Promise<void> {
   await session.execute(sql.raw(migrationBlock(readMigrations('postgres'))))
 }
 
-function migrationBlock(migrations: readonly Migration[]): string {
+function migrationBlock(all: readonly Migration[]): string {
   return `do $backscroll$ begin
 perform pg_advisory_xact_lock(${LOCK});
-${migrations.map(unlessApplied).join('\n')}
+${all.map(unlessApplied).join('\n')}
 end $backscroll$`
 }
 

@@ -248,9 +248,10 @@ function build(name: StatementName, session: PostgresSession, client: PostgresCl
     .$withCache(false)
   if (client) {
     // Drizzle's mapping of rows costs as much again as the whole call when there are many; it has nothing to map here.
-    const { sql: text, params } = query.toSQL()
+    const { sql: statement, params } = query.toSQL()
     const prepared = { prepare: true }
-    return (values) => client.unsafe(text, fillPlaceholders(params, values) as never[], prepared).values()
+    return (values) =>
+      client.unsafe(statement, fillPlaceholders(params, values) as never[], prepared).values()
   }
   // A host's database goes all the way through drizzle, so that its logger and tracing see every statement.
   const prepared = query.prepare(`backscroll_${name}`)
