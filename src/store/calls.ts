@@ -47,6 +47,7 @@ export class Calls {
     const deadlineMs = this.#deadlineMs * (long ? LONG_FACTOR : 1)
     const end = performance.now() + deadlineMs
     let doubtful = false
+    let earlier: BackscrollError | undefined
     for (let pauseMs = FIRST_PAUSE_MS; ; pauseMs = Math.min(pauseMs * 2, MAX_PAUSE_MS)) {
       this.#checkOpen()
       signal?.throwIfAborted()
@@ -55,6 +56,9 @@ export class Calls {
       } catch (error) {
         signal?.throwIfAborted()
         const { error: explained, retry } = error === LATE ? late(deadlineMs) : this.#explain(error)
+        // Why earlier tries failed says more than that the last one got no answer.
+        if (error === LATE && effect === 'read' && earlier) throw earlier
+        earlier = explained
         doubtful ||= explained instanceof OutcomeUnknownError && effect !== 'read'
         const again = retry === 'always' || (retry === 'if-repeatable' && effect !== 'once')
         const pause = Math.random() * pauseMs

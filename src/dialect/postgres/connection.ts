@@ -6,6 +6,12 @@ import type { PostgresClient, PostgresSession } from './queries.ts'
 const CONNECT_TIMEOUT_S = 5
 const CLOSE_TIMEOUT_S = 5
 
+/**
+ * The longest pause before the driver tries again to connect, in seconds. Its own is 20: longer than a call's deadline,
+ * so that a call would end in waiting for a connection, and not say why there is none.
+ */
+const MAX_RECONNECT_PAUSE_S = 0.5
+
 export interface PostgresConnection {
   readonly session: PostgresSession
   readonly client: PostgresClient
@@ -31,6 +37,7 @@ export async function connect(
       // A connection that dies during the driver's own query for types ends the process (postgres.js #1192).
       fetch_types: false,
       connect_timeout: CONNECT_TIMEOUT_S,
+      backoff: (tries: number) => Math.min(0.02 * 2 ** tries, MAX_RECONNECT_PAUSE_S),
       // Notices would be printed to the console.
       onnotice: () => {},
     })
