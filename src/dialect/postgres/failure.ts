@@ -46,7 +46,7 @@ export function explain(error: unknown): Failure {
 const MISSING = new Set(['42P01', '42703'])
 
 const UNAVAILABLE =
-  'Postgres cannot take the statement now; `cause.code` says why. Nothing was written; try again later.'
+  'Postgres cannot be reached, or cannot take the statement now; `cause.code` says why. Nothing was written; try again later.'
 const UNKNOWN =
   'The connection to Postgres was lost while the call was under way. A write may or may not have been stored: ' +
   'repeat it with the same idempotency key, or look before writing again.'
