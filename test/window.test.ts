@@ -1,6 +1,7 @@
 import { beforeAll, describe, expect, it } from 'vitest'
 import { ENCODINGS, textFraming, type ConversationStore, type Message, type Window } from '../src/index.ts'
 import { onEachDatabase } from './support/databases.ts'
+import { turnOf } from './support/inspect.ts'
 import {
   chatTokens,
   DEFAULT_PREFIXES,
@@ -46,7 +47,7 @@ onEachDatabase('loadWindow', (database) => {
           encoding,
           framing: textFraming(prefixes),
         })
-        const turns = Array.from({ length: random.below(9) }, () => hostileTurn(random))
+        const turns = Array.from({ length: random.below(8) }, () => hostileTurn(random))
         const sizes = turns.map((turn) => tokensBeforeALine(turn, count, prefixes))
         let total = 0
         for (const [at, turn] of turns.entries()) {
@@ -75,7 +76,7 @@ onEachDatabase('loadWindow', (database) => {
     const count = oracleCount(encoding)
     const countPart = () => 85
     const tokens: Tokens = (turns) => chatTokens(turns.flat(), count, countPart)
-    await inGroups(CONVERSATIONS, async (index) => {
+    await inGroups(72, async (index) => {
       const seed = 10_000 + index
       const random = randomFrom(seed)
       const conversation = store.conversation({
@@ -85,7 +86,7 @@ onEachDatabase('loadWindow', (database) => {
         framing: 'chat',
         countPart,
       })
-      const turns = Array.from({ length: random.below(9) }, () => hostileTurn(random))
+      const turns = Array.from({ length: random.below(8) }, () => hostileTurn(random))
       for (const turn of turns) await conversation.append(turn)
       for (const limit of limitsFor(turns, tokens, random)) {
         const label = `seed ${seed}, limit ${limit}`
@@ -124,10 +125,10 @@ onEachDatabase('loadWindow', (database) => {
 
   it('is empty when the newest turn alone is too big, and never takes an older, smaller turn in its place', async () => {
     const conversation = store.conversation({ userId: 'ada', conversationId: 'big-newest' })
-    const older = await conversation.append(question('hi', 'whats up'))
-    const old = await conversation.append(question('not much you', 'not much'))
+    const older = await conversation.append(turnOf('hi', 'whats up'))
+    const old = await conversation.append(turnOf('not much you', 'not much'))
     const newest = await conversation.append(
-      question('Tell me everything.', 'Well, where should I begin? '.repeat(20)),
+      turnOf('Tell me everything.', 'Well, where should I begin? '.repeat(20)),
     )
     const window = await conversation.loadWindow({ maxTokens: 100 })
     expect(window).toEqual({
@@ -145,7 +146,7 @@ onEachDatabase('loadWindow', (database) => {
     expect(await conversation.loadWindow({ maxTokens: 0 })).toEqual(none)
     expect(await conversation.loadWindow({ maxTokens: 8000 })).toEqual(none)
 
-    const { tokenCount } = await conversation.append(question('', ''))
+    const { tokenCount } = await conversation.append(turnOf('', ''))
     expect(await conversation.loadWindow({ maxTokens: 0 })).toEqual({
       ...none,
       omittedTurns: 1,
@@ -158,7 +159,7 @@ onEachDatabase('loadWindow', (database) => {
     const count = oracleCount(encoding)
     const tokens = textTokens(count)
     // What the newest turn saves by standing last differs: most of all after +-, which merges with a line break.
-    const turns = ['+-+-', 'x ', '\n', 'plain', '+-\n', ''].map((end) => question('hi', `there${end}`))
+    const turns = ['+-+-', 'x ', '\n', 'plain', '+-\n', ''].map((end) => turnOf('hi', `there${end}`))
     for (const to of [0, 1, 2, 3, 5, 6, 9]) {
       const conversation = store.conversation({ userId: 'ada', conversationId: `rewound-${to}`, encoding })
       for (const turn of turns) await conversation.append(turn)
@@ -167,7 +168,7 @@ onEachDatabase('loadWindow', (database) => {
       await expectExactAtEveryLimit(left)
 
       // The positions of the turns that were dropped are not used again.
-      const again = question('and', 'now+-+-')
+      const again = turnOf('and', 'now+-+-')
       expect(await conversation.append(again)).toMatchObject({ position: 7, replayed: false })
       await expectExactAtEveryLimit([...left, again])
 
@@ -187,8 +188,8 @@ onEachDatabase('loadWindow', (database) => {
 
   it('starts anew after a clear', async () => {
     const conversation = store.conversation({ userId: 'ada', conversationId: 'cleared' })
-    await conversation.append(question('hi', 'there+-+-'))
-    await conversation.append(question('not much you', 'not much'))
+    await conversation.append(turnOf('hi', 'there+-+-'))
+    await conversation.append(turnOf('not much you', 'not much'))
     expect(await conversation.clear()).toEqual({ turns: 2 })
     expect(await conversation.loadWindow({ maxTokens: 8000 })).toEqual({
       turns: [],
@@ -197,7 +198,7 @@ onEachDatabase('loadWindow', (database) => {
       omittedTurns: 0,
       omittedTokens: 0,
     })
-    const turn = question('back', 'again')
+    const turn = turnOf('back', 'again')
     const size = tokensBeforeALine(turn, oracleCount('o200k_base'))
     expect(await conversation.append(turn)).toMatchObject({
       position: 3,
@@ -224,23 +225,16 @@ onEachDatabase('loadWindow', (database) => {
   )
 })
 
-function question(input: string, output: string): Message[] {
-  return [
-    { role: 'user', content: input },
-    { role: 'assistant', content: output },
-  ]
-}
-
 /** What a turn adds to a history that goes on behind it. */
 function tokensBeforeALine(turn: readonly Message[], count: Count, prefixes = DEFAULT_PREFIXES): number {
   return count(`${render(turn, prefixes)}\n${prefixes.humanPrefix}`) - count(prefixes.humanPrefix)
 }
 
-/** None, one, what some of the newest turns need exactly, one less and one more, anything, and more than enough. */
+/** None, just what some of the newest turns need, one less, anything, and more than enough. */
 function limitsFor(turns: readonly Message[][], tokens: Tokens, random: Random): number[] {
   const exact = tokens(turns.slice(random.below(turns.length + 1)))
   const more = random.pick([1_000_000, 2 ** 31, Number.MAX_SAFE_INTEGER])
-  return [0, exact, Math.max(0, exact - 1), exact + 1, random.below(tokens(turns) + 2), tokens(turns), more]
+  return [0, exact, Math.max(0, exact - 1), random.below(tokens(turns) + 2), more]
 }
 
 /** The window holds just the `kept` newest turns, and its figures are those of the oracle. */

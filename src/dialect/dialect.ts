@@ -14,6 +14,8 @@ export interface CountingRule {
 
 /** A conversation's row, as far as the store needs it. */
 export interface Head extends CountingRule {
+  /** When its row was made: after an erasure, a new row of the same id has another. */
+  readonly createdAt: Date
   readonly lastPosition: number
   readonly newestPosition: number
   readonly turnCount: number

@@ -26,10 +26,10 @@ export const turnRows = sql`from backscroll_turns where user_id = ${userId} and 
 export function page(turns: SQL): SQL {
   return sql`(
     with head as (
-      select ${HEAD_COLUMNS} from backscroll_conversations where user_id = ${userId} and id = ${conversationId}
+      select ${HEAD_COLUMNS}, created_at from backscroll_conversations where user_id = ${userId} and id = ${conversationId}
     )
     select ${HEAD_COLUMNS}, null as position, null as token_count, null as cumulative_tokens,
-           null as messages, null as created_at, null as metadata
+           null as messages, created_at, null as metadata
     from head
     union all
     select null, null, null, null, null, null, null, ${TURN_COLUMNS}
@@ -76,17 +76,19 @@ export function toPage(rows: readonly (readonly unknown[])[], toDate: (value: un
   let head: Head | undefined
   const turns: TurnRow[] = []
   for (const row of rows) {
-    if (row[FIRST_OF_TURN] === null) head = toHead(row)
-    else turns.push(toTurn(row.slice(FIRST_OF_TURN), toDate))
+    if (row[POSITION] === null) head = toHead(row, toDate)
+    else turns.push(toTurn(row.slice(POSITION), toDate))
   }
   turns.sort((one, other) => one.position - other.position)
   return { head, turns }
 }
 
-const FIRST_OF_TURN = Object.keys(PAGE_FIELDS).indexOf('position')
+/** Where a turn's columns begin, and where both kinds of rows have their time. */
+const POSITION = Object.keys(PAGE_FIELDS).indexOf('position')
+const CREATED_AT = Object.keys(PAGE_FIELDS).indexOf('createdAt')
 
 // Number(…) because postgres.js gives a bigint as a string. None of these can reach 2^53: a turn adds far less than 2^31.
-function toHead(row: readonly unknown[]): Head {
+function toHead(row: readonly unknown[], toDate: (value: unknown) => Date): Head {
   const [encoding, framing, lastPosition, newestPosition, turnCount, totalTokens, newestSaving] = row
   return {
     encoding: encoding as string,
@@ -96,6 +98,7 @@ function toHead(row: readonly unknown[]): Head {
     turnCount: Number(turnCount),
     totalTokens: Number(totalTokens),
     newestSaving: Number(newestSaving),
+    createdAt: toDate(row[CREATED_AT]),
   }
 }
 

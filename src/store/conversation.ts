@@ -77,12 +77,14 @@ export class Conversation {
     const signal = options?.signal
     const effect = draft.row.idempotencyKey === null ? 'once' : 'repeatable'
     return untilSettled(async () => {
-      const turn = this.newTurn(draft, await this.#count(draft.messages, signal))
+      // One rule for the count, the row and the answer: recount may give this object another one meanwhile.
+      const { counting } = this
+      const turn = this.newTurn(draft, await count(draft.messages, counting, signal), counting)
       const outcome = await this.context.calls.make(() => this.context.dialect.append(turn), {
         effect,
         signal,
       })
-      const stored = this.settle(draft, outcome)
+      const stored = this.settle(draft, outcome, counting)
       if (!stored) await this.#recountIfOutdated(ruleOf(outcome), signal)
       return stored
     })
@@ -141,9 +143,15 @@ export class Conversation {
       framing: framing === undefined ? this.counting.framing : toFraming(framing),
       countPart: this.counting.countPart,
     }
-    const turns = await this.#recountAs(counting, signal)
+    // From here on, so that no other call of this object counts back by the old rule what was counted anew.
+    const previous = this.counting
     this.counting = counting
-    return { turns }
+    try {
+      return { turns: await this.#recountAs(counting, signal) }
+    } catch (error) {
+      this.counting = previous
+      throw error
+    }
   }
 
   /** Keeps an object that JSON can hold beside the conversation, or null for none; `listConversations` returns it. */
@@ -154,21 +162,20 @@ export class Conversation {
     await this.context.calls.make(write, { effect: 'repeatable', signal })
   }
 
-  protected newTurn({ row }: Draft, count: TurnCount): NewTurn {
-    return { ...this.key, ...ruleName(this.counting), ...count, ...row }
+  protected newTurn({ row }: Draft, count: TurnCount, counting: Counting): NewTurn {
+    return { ...this.key, ...ruleName(counting), ...count, ...row }
   }
 
   /** The stored turn; undefined when its counts belong to another rule, or others changed the conversation meanwhile. */
-  protected settle(draft: Draft, outcome: AppendOutcome): StoredTurn | undefined {
+  protected settle(draft: Draft, outcome: AppendOutcome, counting: Counting): StoredTurn | undefined {
     checkOutcome(draft, outcome)
-    if (outcome.kind === 'refused' || !this.isCurrent(outcome.rule)) return undefined
+    if (outcome.kind === 'refused' || !sameRule(outcome.rule, counting)) return undefined
     return toStoredTurn(outcome.turn, { replayed: outcome.kind === 'replayed' })
   }
 
   /** Whether counts that were recorded under this rule, or none at all, are the ones that this conversation uses. */
   protected isCurrent(recorded: CountingRule | undefined): boolean {
-    const { encoding, framing } = ruleName(this.counting)
-    return recorded === undefined || (recorded.encoding === encoding && recorded.framing === framing)
+    return recorded === undefined || sameRule(recorded, this.counting)
   }
 
   #currentPage(read: () => Page | Promise<Page>, signal: AbortSignal | undefined): Promise<Page> {
@@ -205,11 +212,20 @@ export class Conversation {
       return replaced ? recount.turns.length : undefined
     })
   }
+}
 
-  async #count(messages: readonly Message[], signal: AbortSignal | undefined): Promise<TurnCount> {
-    signal?.throwIfAborted()
-    return inSlices(countTurn(messages, await loadEncoder(this.counting.encoding), this.counting), signal)
-  }
+async function count(
+  messages: readonly Message[],
+  counting: Counting,
+  signal: AbortSignal | undefined,
+): Promise<TurnCount> {
+  signal?.throwIfAborted()
+  return inSlices(countTurn(messages, await loadEncoder(counting.encoding), counting), signal)
+}
+
+function sameRule(recorded: CountingRule, counting: Counting): boolean {
+  const { encoding, framing } = ruleName(counting)
+  return recorded.encoding === encoding && recorded.framing === framing
 }
 
 /** A counting rule as it is recorded in the conversation's row. */

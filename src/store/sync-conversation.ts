@@ -26,10 +26,10 @@ export class SyncConversation extends Conversation {
   appendSync(messages: readonly Message[], options?: AppendOptions): StoredTurn {
     const draft = draftTurn(messages, options, this.context.maxTurnCharacters)
     const encoder = loadEncoderSync(this.counting.encoding)
-    const turn = this.newTurn(draft, atOnce(countTurn(draft.messages, encoder, this.counting)))
+    const turn = this.newTurn(draft, atOnce(countTurn(draft.messages, encoder, this.counting)), this.counting)
     return untilSettledNow(() => {
       const outcome = this.context.calls.makeNow(() => this.#dialect.append(turn))
-      const stored = this.settle(draft, outcome)
+      const stored = this.settle(draft, outcome, this.counting)
       if (!stored && !this.isCurrent(ruleOf(outcome))) this.#recountNow()
       return stored
     })

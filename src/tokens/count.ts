@@ -52,6 +52,9 @@ const TOKENS_PER_MESSAGE = 3
 /** Tokens that the chat form adds for a name. Source and reach: the same. */
 const TOKENS_PER_NAME = 1
 
+/** The largest count that a turn's row can hold, on either database: an integer of 32 bits. */
+const MAX_TURN_TOKENS = 2 ** 31 - 1
+
 function* countChat(
   messages: readonly Message[],
   encoder: Encoder,
@@ -67,6 +70,11 @@ function* countChat(
     if ('tool_call_id' in message) tokens += yield* encoder.count(message.tool_call_id)
     if ('name' in message && message.name !== undefined)
       tokens += TOKENS_PER_NAME + (yield* encoder.count(message.name))
+  }
+  if (tokens > MAX_TURN_TOKENS) {
+    throw new InvalidArgumentError(
+      `A turn may cost at most ${MAX_TURN_TOKENS} tokens; countPart makes it ${tokens}.`,
+    )
   }
   return { tokenCount: tokens, closingTokenCount: tokens }
 }

@@ -91,6 +91,7 @@ export class PostgresDialect implements Dialect<PostgresSession> {
       ...rule,
       lastPosition: seen.lastPosition,
       turnCount: seen.turnCount,
+      createdAt: seen.createdAt.toISOString(),
       totalTokens: newest?.cumulativeTokens ?? 0,
       newestSaving: newest ? newest.tokenCount - newest.closingTokenCount : 0,
       counts: JSON.stringify(

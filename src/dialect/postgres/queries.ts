@@ -144,6 +144,7 @@ const replaceCounts: Statement = {
         newest_saving = ${int('newestSaving')}
       where c.user_id = ${text('userId')} and c.id = ${text('conversationId')}
         and c.last_position = ${bigint('lastPosition')} and c.turn_count = ${int('turnCount')}
+        and c.created_at = cast(${text('createdAt')} as timestamptz)
       returning c.id`,
     counted: sql`
       update backscroll_turns as t set

@@ -113,7 +113,11 @@ export class SqliteDialect implements SyncDialect<SqliteSession> {
   replaceCounts(key: ConversationKey, seen: Head, { rule, turns: counts }: Recounted): boolean {
     return this.#atomically(() => {
       const head = this.#queries.head().get({ ...key })
-      if (!head || head.lastPosition !== seen.lastPosition || head.turnCount !== seen.turnCount) return false
+      const isUnchanged =
+        head?.lastPosition === seen.lastPosition &&
+        head.turnCount === seen.turnCount &&
+        head.createdAt.getTime() === seen.createdAt.getTime()
+      if (!head || !isUnchanged) return false
       for (const turn of counts) this.#queries.setCounts().run({ ...key, ...turn })
       const newest = counts.at(-1)
       this.#queries.putHead().run({
