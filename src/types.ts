@@ -36,18 +36,21 @@ export type ToolCall =
   | { id: string; type: 'function'; function: { name: string; arguments: string } }
   | { id: string; type: 'custom'; custom: { name: string; input: string } }
 
+/** What the host tells the model. Newer models call the role `developer`. */
 export interface SystemMessage {
   role: 'system' | 'developer'
   content: string | TextPart[]
   name?: string
 }
 
+/** What a person said. */
 export interface UserMessage {
   role: 'user'
   content: string | ContentPart[]
   name?: string
 }
 
+/** What the model answered: text, a refusal, calls of tools, or several of these. */
 export interface AssistantMessage {
   role: 'assistant'
   content?: string | (TextPart | RefusalPart)[] | null
@@ -56,6 +59,7 @@ export interface AssistantMessage {
   tool_calls?: ToolCall[]
 }
 
+/** What a tool gave back for a call. */
 export interface ToolMessage {
   role: 'tool'
   content: string | TextPart[]

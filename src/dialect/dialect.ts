@@ -39,6 +39,7 @@ export interface Page {
   readonly turns: TurnRow[]
 }
 
+/** A turn that is to be stored: whose, under which rule it was counted, and what goes into its row. */
 export interface NewTurn extends ConversationKey, CountingRule {
   readonly tokenCount: number
   readonly closingTokenCount: number
@@ -57,6 +58,7 @@ export type AppendOutcome =
   | { readonly kind: 'appended' | 'replayed'; readonly rule: CountingRule; readonly turn: TurnRow }
   | { readonly kind: 'refused'; readonly head: Head | undefined }
 
+/** How much a window may hold. */
 export interface WindowBounds {
   /** The most tokens that the window may hold. */
   readonly maxTokens: number
@@ -64,6 +66,7 @@ export interface WindowBounds {
   readonly step: number
 }
 
+/** Which turns to list: between two positions, both exclusive, and how many at most. */
 export interface TurnRange {
   readonly after: number | undefined
   readonly before: number | undefined
@@ -78,12 +81,14 @@ export interface TurnCounts {
   readonly cumulativeTokens: number
 }
 
+/** All counts of a conversation under a new rule. */
 export interface Recounted {
   readonly rule: CountingRule
   /** All turns of the conversation, by rising position. */
   readonly turns: readonly TurnCounts[]
 }
 
+/** A conversation's row as a user's list shows it. */
 export interface ConversationRow {
   readonly conversationId: string
   readonly turnCount: number
@@ -99,6 +104,7 @@ export interface ListPosition {
   readonly conversationId: string
 }
 
+/** How much was erased with a user. */
 export interface Forgotten {
   readonly conversations: number
   readonly turns: number

@@ -10,8 +10,10 @@ import type { ConnectionOptions, Dialect } from './dialect.ts'
 export async function openDialect(url: unknown, options: ConnectionOptions): Promise<Dialect> {
   if (typeof url === 'string' && url.startsWith('sqlite:')) {
     const path = url.slice('sqlite:'.length).replace(/^\/\/(?=.)/, '')
-    // SQLite takes an empty path for a database that it deletes when it is closed.
-    if (path !== '') return (await import('./sqlite/index.ts')).openSqlite(path)
+    // SQLite takes an empty path, or a blank one, which better-sqlite3 trims, for a database that it deletes when it is
+    // closed; and it ends a path at a NUL.
+    if (path.trim() !== '' && !path.includes('\0'))
+      return (await import('./sqlite/index.ts')).openSqlite(path)
   }
   if (typeof url === 'string' && /^postgres(ql)?:\/\/./.test(url)) {
     return (await import('./postgres/index.ts')).openPostgres(url, options)

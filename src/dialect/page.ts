@@ -51,7 +51,17 @@ export const oldestPage = page(
   sql`select ${TURN_COLUMNS} ${inRange} order by position limit ${sql.placeholder('limit')}`,
 )
 
-/** The fields of a page for drizzle's select, in the order in which {@link toPage} reads them. */
+/** The fields of a turn for drizzle's select, in the order in which {@link toTurn} reads them. */
+export const TURN_FIELDS = {
+  position: sql`position`,
+  tokenCount: sql`token_count`,
+  cumulativeTokens: sql`cumulative_tokens`,
+  messages: sql`messages`,
+  createdAt: sql`created_at`,
+  metadata: sql`metadata`,
+}
+
+/** The fields of a page, in the order in which {@link toPage} reads them. */
 export const PAGE_FIELDS = {
   encoding: sql`encoding`,
   framing: sql`framing`,
@@ -60,12 +70,7 @@ export const PAGE_FIELDS = {
   turnCount: sql`turn_count`,
   totalTokens: sql`total_tokens`,
   newestSaving: sql`newest_saving`,
-  position: sql`position`,
-  tokenCount: sql`token_count`,
-  cumulativeTokens: sql`cumulative_tokens`,
-  messages: sql`messages`,
-  createdAt: sql`created_at`,
-  metadata: sql`metadata`,
+  ...TURN_FIELDS,
 }
 
 /**

@@ -1,6 +1,6 @@
 import { InvalidArgumentError } from '../errors.ts'
 import { kindOf } from '../redact.ts'
-import { checkFlag, checkRatio, checkWhole } from '../store/arguments.ts'
+import { checkFlag, checkOptions, checkRatio, checkWhole } from '../store/arguments.ts'
 import type { ConversationStore } from '../store/conversation-store.ts'
 import type { Conversation } from '../store/conversation.ts'
 import type { CallOptions } from '../store/options.ts'
@@ -10,6 +10,7 @@ import { renderText } from '../tokens/render.ts'
 import type { Message } from '../types.ts'
 import { resolveInput, resolveOutput } from './keys.ts'
 
+/** Which conversation the memory keeps, and how it gives its history. */
 export interface ConversationTokenBufferMemoryOptions {
   readonly store: ConversationStore
   /** Whose conversation it is: 1 to 512 UTF-8 bytes. */
@@ -38,6 +39,7 @@ export interface ConversationTokenBufferMemoryOptions {
   readonly retentionRatio?: number | undefined
 }
 
+/** What saving a turn may be given besides its values. */
 export interface SaveContextOptions extends CallOptions {
   /** Names this turn, so that saving it again adds nothing. */
   readonly idempotencyKey?: string | undefined
@@ -97,10 +99,11 @@ export class ConversationTokenBufferMemory {
     _values?: Readonly<Record<string, unknown>>,
     options?: CallOptions,
   ): Promise<Record<string, string | Message[]>> {
+    const { signal } = checkOptions('loadMemoryVariables', options)
     const { messages } = await this.#conversation.loadWindow({
       maxTokens: this.maxTokenLimit,
       retentionRatio: this.retentionRatio,
-      signal: options?.signal,
+      signal,
     })
     return { [this.memoryKey]: this.returnMessages ? messages : renderText(messages, this.#framing) }
   }
@@ -115,6 +118,7 @@ export class ConversationTokenBufferMemory {
     outputs: Readonly<Record<string, unknown>>,
     options?: SaveContextOptions,
   ): Promise<void> {
+    const { idempotencyKey, signal } = checkOptions('saveContext', options)
     const input = resolveInput(inputs, this.inputKey, this.memoryKey)
     const output = resolveOutput(outputs, this.outputKey)
     await this.#conversation.append(
@@ -122,7 +126,7 @@ export class ConversationTokenBufferMemory {
         { role: 'user', content: input },
         { role: 'assistant', content: output },
       ],
-      { idempotencyKey: options?.idempotencyKey, signal: options?.signal },
+      { idempotencyKey, signal },
     )
   }
 

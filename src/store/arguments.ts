@@ -24,12 +24,21 @@ export function checkIdempotencyKey(value: unknown): string {
 }
 
 function checkText(name: string, value: unknown, maxBytes: number): string {
-  const wrong = (what: string) => new InvalidIdError(`${name} must be ${what}; got ${kindOf(value)}.`)
-  if (typeof value !== 'string' || value === '') throw wrong('a non-empty string')
+  const wanted = wantedInstead(value, maxBytes)
+  if (wanted === undefined) return value as string
+  throw new InvalidIdError(`${name} must be ${wanted}; got ${kindOf(value)}.`)
+}
+
+/** Whether a value could be a conversation's id. */
+export function isId(value: unknown): value is string {
+  return wantedInstead(value, MAX_ID_BYTES) === undefined
+}
+
+function wantedInstead(value: unknown, maxBytes: number): string | undefined {
+  if (typeof value !== 'string' || value === '') return 'a non-empty string'
   // A NUL ends a text in Postgres' eyes, and two ids that differ in a lone surrogate are one key there.
-  if (value.includes('\0') || !value.isWellFormed()) throw wrong('well-formed Unicode without NUL')
-  if (Buffer.byteLength(value) > maxBytes) throw wrong(`at most ${maxBytes} UTF-8 bytes`)
-  return value
+  if (value.includes('\0') || !value.isWellFormed()) return 'well-formed Unicode without NUL'
+  return Buffer.byteLength(value) > maxBytes ? `at most ${maxBytes} UTF-8 bytes` : undefined
 }
 
 /** A whole number from `least` to `most`. @throws {InvalidLimitError} for anything else, NaN included. */

@@ -15,6 +15,7 @@ const FIRST_PAUSE_MS = 5
 /** How much longer a call may take that works through a whole conversation, or waits for another process to migrate. */
 const LONG_FACTOR = 30
 
+/** How a call may be treated. */
 export interface CallOptions {
   readonly signal?: AbortSignal | undefined
   /**

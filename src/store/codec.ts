@@ -17,27 +17,29 @@ export interface EncodedMessages {
  * @throws {TurnTooLargeError} when their texts hold more than `maxCharacters` UTF-16 units.
  */
 export function encodeMessages(value: unknown, maxCharacters: number): EncodedMessages {
-  if (!Array.isArray(value) || value.length === 0) {
-    throw new InvalidMessageError(`A turn is an array of at least one message; got ${kindOf(value)}.`)
-  }
-  value.forEach(checkMessage)
-  const json = toJson(value, maxCharacters, 'A message')
-  return { json, messages: JSON.parse(json) as Message[] }
+  if (!Array.isArray(value)) throw notATurn(value)
+  const { json, readBack } = encode(value, maxCharacters, 'A message')
+  return { json, messages: checkMessages(readBack) }
 }
 
 /** Encodes metadata: an object that JSON can hold, or nothing. @throws {InvalidArgumentError} for anything else. */
 export function encodeMetadata(value: unknown, maxCharacters: number): string | null {
   if (value === undefined || value === null) return null
-  if (!isObject(value)) throw new InvalidArgumentError(`metadata must be an object; got ${kindOf(value)}.`)
-  return toJson(value, maxCharacters, 'metadata')
+  const { json, readBack } = isObject(value)
+    ? encode(value, maxCharacters, 'metadata')
+    : { json: '', readBack: value }
+  if (isObject(readBack)) return json
+  throw new InvalidArgumentError(`metadata must be an object; got ${kindOf(readBack)}.`)
 }
 
 /** Reads stored messages back. @throws {CorruptDataError} when they are not what was stored. */
 export function decodeMessages(json: string): Message[] {
   const messages = fromJson(json)
-  if (!Array.isArray(messages))
-    throw new CorruptDataError('Stored messages are not an array: something else changed them.')
-  return messages as Message[]
+  try {
+    return checkMessages(messages)
+  } catch {
+    throw new CorruptDataError('Stored messages are not in OpenAI chat form: something else changed them.')
+  }
 }
 
 /** Reads stored metadata back. @throws {CorruptDataError} when it is not what was stored. */
@@ -55,6 +57,16 @@ export function sameJson(one: string, other: string): boolean {
 }
 
 const ROLES = ['system', 'developer', 'user', 'assistant', 'tool']
+
+function checkMessages(messages: unknown): Message[] {
+  if (!Array.isArray(messages) || messages.length === 0) throw notATurn(messages)
+  messages.forEach(checkMessage)
+  return messages as Message[]
+}
+
+function notATurn(value: unknown): InvalidMessageError {
+  return new InvalidMessageError(`A turn is an array of at least one message; got ${kindOf(value)}.`)
+}
 
 function checkMessage(message: unknown, index: number): void {
   const wrong = (what: string, value: unknown) =>
@@ -93,18 +105,29 @@ function checkPart(part: unknown, wrong: (what: string) => InvalidMessageError):
   }
 }
 
-/** JSON text of a value that survives the way back, and whose strings, roles left out, are not too long together. */
-function toJson(value: object, maxCharacters: number, what: string): string {
+/**
+ * A value as JSON text, and as it will be read back, which is what is checked further: a hole in an array, a getter or a
+ * toJSON may give something else than the value shows.
+ *
+ * Bounds the strings together, the roles left out, and what stands around them (names of keys, numbers, brackets).
+ */
+function encode(value: object, maxCharacters: number, what: string): { json: string; readBack: unknown } {
   let characters = 0
+  let structure = 0
+  function check(this: unknown, key: string, item: unknown): unknown {
+    const isText = typeof item === 'string' && !(key === 'role' && ROLES.includes(item))
+    if (isText) characters += item.length
+    structure += (Array.isArray(this) ? 0 : key.length) + (typeof item === 'number' ? String(item).length : 3)
+    if (characters > maxCharacters || structure > MAX_STRUCTURE)
+      throw new TurnTooLargeError(tooLarge(maxCharacters))
+    if (!isKept(item)) throw new InvalidMessageError(`${what} holds ${kindOf(item)}, which JSON cannot keep.`)
+    return item
+  }
   try {
-    return JSON.stringify(value, (key, item: unknown) => {
-      if (typeof item === 'string' && key !== 'role') characters += item.length
-      if (characters > maxCharacters) throw new TurnTooLargeError(tooLarge(maxCharacters))
-      const kept =
-        item === null || KEPT.has(typeof item) || (typeof item === 'number' && Number.isFinite(item))
-      if (!kept) throw new InvalidMessageError(`${what} holds ${kindOf(item)}, which JSON cannot keep.`)
-      return item
-    })
+    // A toJSON may leave nothing at all.
+    const json = (JSON.stringify(value, check) as string | undefined) ?? 'null'
+    const readBack: unknown = JSON.parse(json)
+    if (!isDeeper(readBack, MAX_DEPTH)) return { json, readBack }
   } catch (error) {
     if (error instanceof InvalidArgumentError) throw error
     // No cause: the message of a cyclic value, or of a toJSON of the caller's own, may quote the value.
@@ -112,10 +135,24 @@ function toJson(value: object, maxCharacters: number, what: string): string {
       `${what} cannot be written as JSON: it refers to itself, or its toJSON fails.`,
     )
   }
+  throw new InvalidMessageError(`${what} is nested deeper than ${MAX_DEPTH} levels.`)
 }
 
 /** `undefined` is left out by JSON, which is what it means. */
-const KEPT = new Set(['string', 'boolean', 'object', 'undefined'])
+function isKept(item: unknown): boolean {
+  return ['string', 'boolean', 'object', 'undefined'].includes(typeof item) || Number.isFinite(item)
+}
+
+/** The most characters of JSON around a turn's strings, roughly: far more than any message has, few enough to work on. */
+const MAX_STRUCTURE = 1_000_000
+
+/** Levels of objects and arrays. Comparing two values is recursive, and overflows the stack at some 2,000. */
+const MAX_DEPTH = 200
+
+function isDeeper(value: unknown, levels: number): boolean {
+  if (typeof value !== 'object' || value === null) return false
+  return levels === 0 || Object.values(value).some((item) => isDeeper(item, levels - 1))
+}
 
 function tooLarge(maxCharacters: number): string {
   return (

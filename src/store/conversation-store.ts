@@ -95,11 +95,13 @@ export class ConversationStore<Tx = unknown, D extends Dialect<Tx> = Dialect<Tx>
   }
 }
 
+/** Checks whose conversation it is, and which. */
 export function keyOf(options: ConversationOptions): { userId: string; conversationId: string } {
   const { userId, conversationId } = checkOptions('conversation', options)
   return { userId: checkId('userId', userId), conversationId: checkId('conversationId', conversationId) }
 }
 
+/** Checks how a conversation is counted, with the defaults filled in. */
 export function countingOf({ encoding, framing, countPart }: ConversationOptions): Counting {
   if (countPart !== undefined && typeof countPart !== 'function') {
     throw new InvalidArgumentError(`countPart must be a function (part) => tokens; got ${kindOf(countPart)}.`)

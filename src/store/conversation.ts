@@ -79,7 +79,7 @@ export class Conversation {
     return untilSettled(async () => {
       // One rule for the count, the row and the answer: recount may give this object another one meanwhile.
       const { counting } = this
-      const turn = this.newTurn(draft, await count(draft.messages, counting, signal), counting)
+      const turn = this.newTurn(draft, await countInSlices(draft.messages, counting, signal), counting)
       const outcome = await this.context.calls.make(() => this.context.dialect.append(turn), {
         effect,
         signal,
@@ -214,7 +214,7 @@ export class Conversation {
   }
 }
 
-async function count(
+async function countInSlices(
   messages: readonly Message[],
   counting: Counting,
   signal: AbortSignal | undefined,

@@ -1,6 +1,7 @@
 import type { ListPosition } from '../dialect/dialect.ts'
 import { InvalidArgumentError } from '../errors.ts'
 import { kindOf } from '../redact.ts'
+import { isId } from './arguments.ts'
 
 /** A place in a user's list of conversations as an opaque text, safe in a URL. */
 export function encodeCursor({ updatedAt, conversationId }: ListPosition): string {
@@ -10,20 +11,19 @@ export function encodeCursor({ updatedAt, conversationId }: ListPosition): strin
 /** The place that a cursor stands for. @throws {InvalidArgumentError} for what `encodeCursor` did not make. */
 export function decodeCursor(cursor: unknown): ListPosition {
   const [updatedAt, conversationId] = typeof cursor === 'string' ? parse(cursor) : []
-  if (
-    typeof updatedAt === 'number' &&
-    Math.abs(updatedAt) <= MAX_DATE_MS &&
-    typeof conversationId === 'string'
-  ) {
+  if (typeof updatedAt === 'number' && isTime(updatedAt) && isId(conversationId))
     return { updatedAt, conversationId }
-  }
   throw new InvalidArgumentError(
     `before must be the cursor of a conversation in a list; got ${kindOf(cursor)}.`,
   )
 }
 
-/** The latest time that a Date can hold, in milliseconds. Source: ECMAScript, "Time Values". */
-const MAX_DATE_MS = 8.64e15
+/** The end of the year 9999, in milliseconds: later times are written in a form that Postgres does not read. */
+const MAX_DATE_MS = 253_402_300_799_999
+
+function isTime(milliseconds: number): boolean {
+  return Number.isInteger(milliseconds) && milliseconds >= 0 && milliseconds <= MAX_DATE_MS
+}
 
 function parse(cursor: string): unknown[] {
   try {

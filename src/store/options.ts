@@ -3,6 +3,7 @@ import type { EncodingName } from '../tokens/encodings.ts'
 import type { Framing } from '../tokens/framing.ts'
 import type { Metadata } from '../types.ts'
 
+/** Which conversation, and how its turns are counted. */
 export interface ConversationOptions {
   /** Whose conversation it is: 1 to 512 UTF-8 bytes, compared byte by byte. Every statement is bound to it. */
   readonly userId: string
@@ -19,6 +20,7 @@ export interface ConversationOptions {
   readonly countPart?: CountPart | undefined
 }
 
+/** What an append may be given besides its messages. */
 export interface AppendOptions {
   /**
    * Names this append, so that it can be repeated: with the same key and messages the stored turn is returned
@@ -33,6 +35,7 @@ export interface AppendOptions {
   readonly signal?: AbortSignal | undefined
 }
 
+/** How much to load. */
 export interface LoadWindowOptions {
   /** The most tokens that the window may hold, inclusive: a whole number, 0 or more. */
   readonly maxTokens: number
@@ -44,6 +47,7 @@ export interface LoadWindowOptions {
   readonly signal?: AbortSignal | undefined
 }
 
+/** Which turns to list. */
 export interface ListTurnsOptions {
   /** Only turns above this position. */
   readonly after?: number | undefined
@@ -54,12 +58,14 @@ export interface ListTurnsOptions {
   readonly signal?: AbortSignal | undefined
 }
 
+/** How far to rewind. */
 export interface RewindOptions {
   /** The position of the last turn to keep, 0 for none. */
   readonly to: number
   readonly signal?: AbortSignal | undefined
 }
 
+/** What to count by from now on. */
 export interface RecountOptions {
   /** The encoding to count with from now on; by default the one that the conversation was opened with. */
   readonly encoding?: EncodingName | undefined
@@ -73,6 +79,7 @@ export interface CallOptions {
   readonly signal?: AbortSignal | undefined
 }
 
+/** Which part of a user's list to return. */
 export interface ListConversationsOptions {
   /** The `cursor` of the last conversation that was seen; by default the list starts at the newest. */
   readonly before?: string | undefined

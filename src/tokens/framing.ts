@@ -25,10 +25,11 @@ const TEXT: TextFraming = { kind: 'text', humanPrefix: 'Human', aiPrefix: 'AI' }
  * @throws {InvalidFramingError} for a prefix that is empty, begins with white space or `/`, or holds a line break: the
  *   tokens of one line could then merge with those of the line before, and counts would no longer add up.
  */
-export function textFraming({
-  humanPrefix = TEXT.humanPrefix,
-  aiPrefix = TEXT.aiPrefix,
-}: { humanPrefix?: string; aiPrefix?: string } = {}): TextFraming {
+export function textFraming(options: { humanPrefix?: string; aiPrefix?: string } = {}): TextFraming {
+  if (typeof options !== 'object' || options === null || Array.isArray(options)) {
+    throw new InvalidFramingError(`textFraming takes an object of options; got ${kindOf(options)}.`)
+  }
+  const { humanPrefix = TEXT.humanPrefix, aiPrefix = TEXT.aiPrefix } = options
   checkPrefix('humanPrefix', humanPrefix)
   checkPrefix('aiPrefix', aiPrefix)
   return { kind: 'text', humanPrefix, aiPrefix }

@@ -17,15 +17,16 @@ function prefixOf(role: Role, { humanPrefix, aiPrefix }: TextFraming): string {
 /** A message's content as text; parts that are not text as `[image]`, `[audio]`, `[file]`. */
 function contentText(message: Message): string {
   return contentParts(message)
-    .map((part) => partText(part) ?? PLACEHOLDERS[part.type] ?? `[${part.type}]`)
+    .map((part) => partText(part) ?? PLACEHOLDERS.get(part.type) ?? `[${part.type}]`)
     .join('')
 }
 
-const PLACEHOLDERS: Readonly<Record<string, string>> = {
-  image_url: '[image]',
-  input_audio: '[audio]',
-  file: '[file]',
-}
+/** A Map, since an object has a `constructor` as well, and the type of a part is the user's. */
+const PLACEHOLDERS: ReadonlyMap<string, string> = new Map([
+  ['image_url', '[image]'],
+  ['input_audio', '[audio]'],
+  ['file', '[file]'],
+])
 
 /** A message's content as parts, whichever form it has. A refusal stands where the content would. */
 export function contentParts(message: Message): readonly ContentPart[] {

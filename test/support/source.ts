@@ -6,6 +6,7 @@ import {
   isExportDeclaration,
   isIdentifier,
   isImportDeclaration,
+  isNamedExports,
   isNoSubstitutionTemplateLiteral,
   isStringLiteral,
   isVariableStatement,
@@ -19,7 +20,7 @@ import { API } from 'typescript/unstable/sync'
 export const ROOT = fileURLToPath(new URL('../../', import.meta.url))
 
 /** What a module takes from another one. */
-export interface Import {
+interface Import {
   /** Another module as its path below `src`, or the name of a package as it is written. */
   readonly from: string
   /** True for what is gone when the code runs. */
@@ -27,7 +28,7 @@ export interface Import {
 }
 
 /** Something that a module exports and that has a declaration there. */
-export interface Export {
+interface Export {
   readonly name: string
   readonly documented: boolean
 }
@@ -87,9 +88,7 @@ function toModule(path: string, file: SourceFile): Module {
     identifiers,
     strings,
     usesAny,
-    hasDefaultExport: file.statements.some(
-      (statement) => isExportAssignment(statement) || hasModifier(statement, SyntaxKind.DefaultKeyword),
-    ),
+    hasDefaultExport: file.statements.some(exportsDefault),
   }
 }
 
@@ -123,6 +122,15 @@ function exportsOf(statement: Node): Export[] {
     ? statement.declarationList.declarations.map((declaration) => declaration.name)
     : [(statement as Node & { readonly name?: Node }).name]
   return names.map((name) => ({ name: name && isIdentifier(name) ? name.text : '(unnamed)', documented }))
+}
+
+/** In any of its forms: `export default …`, `export = …`, `export { … as default }`. */
+function exportsDefault(statement: Node): boolean {
+  if (isExportAssignment(statement) || hasModifier(statement, SyntaxKind.DefaultKeyword)) return true
+  if (!isExportDeclaration(statement)) return false
+  const { exportClause } = statement
+  if (exportClause === undefined || !isNamedExports(exportClause)) return false
+  return exportClause.elements.some(({ name }) => name.text === 'default')
 }
 
 function hasModifier(statement: Node, kind: SyntaxKind): boolean {

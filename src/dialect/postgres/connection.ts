@@ -1,6 +1,15 @@
 import { InvalidArgumentError, MissingDriverError } from '../../errors.ts'
 import type { ConnectionOptions } from '../dialect.ts'
-import type { PostgresClient, PostgresSession } from './queries.ts'
+import type { PostgresSession } from './queries.ts'
+
+/** What of postgres.js runs a statement that is already built. */
+export interface PostgresClient {
+  unsafe(
+    text: string,
+    parameters: never[],
+    options: { prepare: boolean },
+  ): { values(): Promise<readonly (readonly unknown[])[]> }
+}
 
 /** Seconds that a connection may take to be made, and that closing waits for statements under way. */
 const CONNECT_TIMEOUT_S = 5
@@ -12,6 +21,7 @@ const CLOSE_TIMEOUT_S = 5
  */
 const MAX_RECONNECT_PAUSE_S = 0.5
 
+/** A pool of our own, and how to close it. */
 export interface PostgresConnection {
   readonly session: PostgresSession
   readonly client: PostgresClient

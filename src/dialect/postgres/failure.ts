@@ -12,7 +12,20 @@ import type { Failure } from '../dialect.ts'
  * could not be had, too many connections, a server that starts, a refused connection. And a unique key: two calls
  * with one idempotency key at once, of which the second, run again, finds the turn of the first.
  */
-const NOT_APPLIED = new Set(['40001', '40P01', '55P03', '53300', '57P03', 'ECONNREFUSED', 'ENOENT', '23505'])
+const NOT_APPLIED = new Set([
+  '40001',
+  '40P01',
+  '55P03',
+  '53300',
+  '57P03',
+  'ECONNREFUSED',
+  'ENOTFOUND',
+  'EAI_AGAIN',
+  'EHOSTUNREACH',
+  'ENETUNREACH',
+  'ENOENT',
+  '23505',
+])
 
 /** Errors after which a statement that was under way may or may not have been applied. */
 const MAY_BE_APPLIED = new Set([

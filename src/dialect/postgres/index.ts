@@ -1,6 +1,6 @@
-import { is } from 'drizzle-orm'
-import { PgTransaction } from 'drizzle-orm/pg-core'
+import { PgDatabase, PgTransaction } from 'drizzle-orm/pg-core'
 import { InvalidArgumentError } from '../../errors.ts'
+import { kindOf } from '../../redact.ts'
 import type {
   AppendOutcome,
   ConnectionOptions,
@@ -18,6 +18,7 @@ import type {
   WindowBounds,
 } from '../dialect.ts'
 import { toConversationRow } from '../listing.ts'
+import { isKind } from '../kind.ts'
 import { toPage, toTurn } from '../page.ts'
 import { connect, type PostgresConnection } from './connection.ts'
 import { explain } from './failure.ts'
@@ -29,6 +30,7 @@ export async function openPostgres(url: string, options: ConnectionOptions): Pro
   return new PostgresDialect(await connect(url, options))
 }
 
+/** What a dialect on a pool of our own has besides its session. */
 export interface PostgresDialectOptions extends Partial<PostgresConnection> {
   readonly session: PostgresSession
   readonly inTransaction?: boolean
@@ -43,6 +45,9 @@ export class PostgresDialect implements Dialect<PostgresSession> {
   readonly #close: () => Promise<void>
 
   constructor({ session, client, close = async () => {}, inTransaction = false }: PostgresDialectOptions) {
+    if (!isKind(session, PgDatabase)) {
+      throw new InvalidArgumentError(`postgresStore takes a drizzle database; got ${kindOf(session)}.`)
+    }
     this.#session = session
     this.#queries = new Queries(session, client)
     this.#close = close
@@ -139,7 +144,7 @@ export class PostgresDialect implements Dialect<PostgresSession> {
   }
 
   within(transaction: PostgresSession): PostgresDialect {
-    if (!is(transaction, PgTransaction)) {
+    if (!isKind(transaction, PgTransaction)) {
       throw new InvalidArgumentError(
         'withTransaction takes the transaction that `db.transaction(async (tx) => …)` gives.',
       )

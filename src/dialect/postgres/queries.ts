@@ -1,8 +1,9 @@
 import { fillPlaceholders, sql, WithSubquery, type SQL } from 'drizzle-orm'
 import type { PgDatabase, PgQueryResultHKT } from 'drizzle-orm/pg-core'
 import { listing, LISTING_FIELDS } from '../listing.ts'
-import { newestPage, oldestPage, PAGE_FIELDS, TURN_COLUMNS } from '../page.ts'
+import { newestPage, oldestPage, PAGE_FIELDS, TURN_COLUMNS, TURN_FIELDS } from '../page.ts'
 import { windowPage } from '../window.ts'
+import type { PostgresClient } from './connection.ts'
 
 /** A drizzle database on Postgres, or a transaction of one. */
 export type PostgresSession = PgDatabase<PgQueryResultHKT, Record<string, unknown>>
@@ -72,12 +73,7 @@ const append: Statement = {
     kind: sql`kind`,
     encoding: sql`encoding`,
     framing: sql`framing`,
-    position: sql`position`,
-    tokenCount: sql`token_count`,
-    cumulativeTokens: sql`cumulative_tokens`,
-    messages: sql`messages`,
-    createdAt: sql`created_at`,
-    metadata: sql`metadata`,
+    ...TURN_FIELDS,
   },
   from: sql`(
     select 'appended' as kind, ${text('encoding')} as encoding, ${text('framing')} as framing, ${TURN_COLUMNS}
@@ -206,15 +202,6 @@ const STATEMENTS = {
 } satisfies Record<string, Statement>
 
 type StatementName = keyof typeof STATEMENTS
-
-/** What of postgres.js runs a statement that is already built. */
-export interface PostgresClient {
-  unsafe(
-    text: string,
-    parameters: never[],
-    options: { prepare: boolean },
-  ): { values(): Promise<readonly (readonly unknown[])[]> }
-}
 
 type Run = (values: Record<string, unknown>) => Promise<readonly (readonly unknown[])[]>
 

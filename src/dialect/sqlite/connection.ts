@@ -9,6 +9,7 @@ import type { SqliteSession } from './queries.ts'
  */
 const BUSY_TIMEOUT_MS = 20
 
+/** A database of our own, and how to close it. */
 export interface SqliteConnection {
   readonly session: SqliteSession
   close(): void

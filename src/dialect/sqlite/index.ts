@@ -1,6 +1,7 @@
-import { eq, is } from 'drizzle-orm'
-import { SQLiteTransaction } from 'drizzle-orm/sqlite-core'
+import { eq } from 'drizzle-orm'
+import { BaseSQLiteDatabase, SQLiteTransaction } from 'drizzle-orm/sqlite-core'
 import { BackscrollError, InvalidArgumentError } from '../../errors.ts'
+import { kindOf } from '../../redact.ts'
 import type {
   AppendOutcome,
   ConversationKey,
@@ -17,6 +18,7 @@ import type {
   WindowBounds,
 } from '../dialect.ts'
 import { toConversationRow } from '../listing.ts'
+import { isKind } from '../kind.ts'
 import { toPage } from '../page.ts'
 import { connect } from './connection.ts'
 import { explain } from './failure.ts'
@@ -47,6 +49,9 @@ export class SqliteDialect implements SyncDialect<SqliteSession> {
   readonly #close: () => void
 
   constructor(session: SqliteSession, { close = () => {}, inTransaction = false } = {}) {
+    if (!isKind(session, BaseSQLiteDatabase)) {
+      throw new InvalidArgumentError(`sqliteStore takes a drizzle database; got ${kindOf(session)}.`)
+    }
     this.#session = session
     this.#queries = new Queries(session)
     this.#close = close
@@ -164,7 +169,7 @@ export class SqliteDialect implements SyncDialect<SqliteSession> {
   }
 
   within(transaction: SqliteSession): SqliteDialect {
-    if (!is(transaction, SQLiteTransaction)) {
+    if (!isKind(transaction, SQLiteTransaction)) {
       throw new InvalidArgumentError(
         'withTransaction takes the transaction that `db.transaction((tx) => …)` gives.',
       )

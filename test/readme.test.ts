@@ -1,0 +1,147 @@
+import { randomBytes } from 'node:crypto'
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import postgres from 'postgres'
+import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest'
+import { buildPackage, compileHost, run, type BuiltPackage, type Ended } from './support/built-package.ts'
+import { ROOT } from './support/source.ts'
+
+/** A block of TypeScript in a document, as a reader would copy it. */
+interface Example {
+  /** `README.md, line 34`. */
+  readonly place: string
+  readonly code: string
+  /** What its `// → …` comments say that it prints. */
+  readonly expected: string
+  /** Why it is not run, where it says so: ```` ```ts no-run because … ````. It is compiled all the same. */
+  readonly notRun: string | undefined
+}
+
+const DOCUMENTS = ['README.md', ...documentsIn('docs')]
+const EXAMPLES = DOCUMENTS.flatMap((path) => examplesOf(readFileSync(join(ROOT, path), 'utf8'), path))
+
+describe('the examples in the documents', () => {
+  let built: BuiltPackage
+  let compiled: Ended
+  beforeAll(async () => {
+    built = await buildPackage()
+    for (const [index, { code }] of EXAMPLES.entries()) {
+      mkdirSync(folderOf(built, index))
+      writeFileSync(join(folderOf(built, index), 'example.ts'), code)
+    }
+    compiled = await compileHost(built.host)
+  })
+  afterAll(() => built.remove())
+
+  it('are there', () => {
+    expect(EXAMPLES.filter(({ place }) => place.startsWith('README.md')).length).toBeGreaterThan(0)
+  })
+
+  it('compile under the strictest settings', () => {
+    const places = compiled.stdout.replaceAll(/^example-(\d+)\/example\.ts/gm, (_, index) =>
+      placeOf(Number(index)),
+    )
+    expect(places).toBe('')
+    expect(compiled.exitCode).toBe(0)
+  })
+
+  it.each(EXAMPLES.map((example, index) => ({ ...example, index })))(
+    'print what they say: $place',
+    async ({ code, expected, notRun, index }) => {
+      if (notRun !== undefined) return expect(notRun, 'a reason for no-run').not.toBe('')
+      expect(expected, 'at least one `// → …` that says what is printed').not.toBe('')
+      const env = { ...process.env, DATABASE_URL: '' }
+      const database = code.includes('process.env.DATABASE_URL') ? await createDatabase() : undefined
+      if (database) env.DATABASE_URL = database.url
+      try {
+        const ended = await run(process.execPath, ['example.js'], { cwd: folderOf(built, index), env })
+        expect({ ...ended, stdout: inOneLine(ended.stdout) }).toEqual({
+          stdout: expected,
+          stderr: '',
+          exitCode: 0,
+        })
+      } finally {
+        await database?.drop()
+      }
+    },
+  )
+})
+
+describe('reading a document', () => {
+  const document = [
+    'Text with `ts` in it.',
+    '```sh',
+    'npm install # → nothing',
+    '```',
+    '```ts',
+    "console.log('one')   // → one",
+    'console.log(',
+    '  [1, 2],',
+    ') // → [ 1,  2 ]',
+    '```',
+    '  ```ts no-run it needs a key',
+    '  await ask()',
+    '  ```',
+    '```ts',
+    'never()',
+    '```',
+  ].join('\n')
+
+  it('finds each block of TypeScript, with what it prints and why it is not run', () => {
+    expect(examplesOf(document, 'A.md')).toEqual([
+      {
+        place: 'A.md, line 5',
+        code: "console.log('one')   // → one\nconsole.log(\n  [1, 2],\n) // → [ 1,  2 ]\n",
+        expected: 'one [ 1, 2 ]',
+        notRun: undefined,
+      },
+      { place: 'A.md, line 11', code: '  await ask()\n', expected: '', notRun: 'it needs a key' },
+      { place: 'A.md, line 14', code: 'never()\n', expected: '', notRun: undefined },
+    ])
+  })
+})
+
+function documentsIn(folder: string): string[] {
+  const files = readdirSync(join(ROOT, folder), { recursive: true, encoding: 'utf8' })
+  return files
+    .filter((file) => file.endsWith('.md'))
+    .map((file) => join(folder, file))
+    .toSorted()
+}
+
+function examplesOf(text: string, path: string): Example[] {
+  const blocks = text.matchAll(/^ *```(?:ts|typescript)(?: +(.*))?\n([\s\S]*?)^ *```$/gm)
+  return Array.from(blocks, ({ index, 1: info, 2: code = '' }) => ({
+    place: `${path}, line ${text.slice(0, index).split('\n').length}`,
+    code,
+    expected: inOneLine(Array.from(code.matchAll(/\/\/ → (.*)$/gm), ([, output]) => output).join(' ')),
+    notRun: info?.startsWith('no-run') ? info.slice('no-run'.length).trim() : undefined,
+  }))
+}
+
+function inOneLine(text: string): string {
+  return text.replaceAll(/\s+/g, ' ').trim()
+}
+
+function folderOf({ host }: BuiltPackage, index: number): string {
+  return join(host, `example-${index}`)
+}
+
+function placeOf(index: number): string {
+  return EXAMPLES[index]?.place ?? `example ${index}`
+}
+
+async function createDatabase(): Promise<{ url: string; drop(): Promise<void> }> {
+  const url = new URL(inject('postgresUrl'))
+  const admin = postgres(url.href, { max: 1, onnotice: () => {} })
+  const name = `backscroll_readme_${randomBytes(6).toString('hex')}`
+  await admin.unsafe(`create database ${name}`)
+  url.pathname = `/${name}`
+  return {
+    url: url.href,
+    drop: async () => {
+      await admin.unsafe(`drop database ${name} with (force)`)
+      await admin.end()
+    },
+  }
+}
