@@ -14,6 +14,11 @@ const MAX_PAUSE_MS = 200
 const FIRST_PAUSE_MS = 5
 /** How much longer a call may take that works through a whole conversation, or waits for another process to migrate. */
 const LONG_FACTOR = 30
+/**
+ * The share of the deadline within which a call is tried again. The rest is for the last try's answer: cut off by the
+ * deadline while it waits for a connection, a write would be in doubt that was never sent.
+ */
+const TRYING_SHARE = 0.75
 
 /** How a call may be treated. */
 export interface CallOptions {
@@ -47,6 +52,8 @@ export class Calls {
     if (isSync(this.#dialect)) await giveWay()
     const deadlineMs = this.#deadlineMs * (long ? LONG_FACTOR : 1)
     const end = performance.now() + deadlineMs
+    // Work may take long; finding out that nobody is there to do it may not.
+    const lastStart = performance.now() + this.#deadlineMs * TRYING_SHARE
     let doubtful = false
     let earlier: BackscrollError | undefined
     for (let pauseMs = FIRST_PAUSE_MS; ; pauseMs = Math.min(pauseMs * 2, MAX_PAUSE_MS)) {
@@ -63,7 +70,7 @@ export class Calls {
         doubtful ||= explained instanceof OutcomeUnknownError && effect !== 'read'
         const again = retry === 'always' || (retry === 'if-repeatable' && effect !== 'once')
         const pause = Math.random() * pauseMs
-        if (!again || this.#dialect.inTransaction || performance.now() + pause >= end) {
+        if (!again || this.#dialect.inTransaction || performance.now() + pause >= lastStart) {
           throw settleDoubt(explained, doubtful)
         }
         await sleep(pause, signal)

@@ -19,7 +19,7 @@ const CLOSE_TIMEOUT_S = 5
  * The longest pause before the driver tries again to connect, in seconds. Its own is 20: longer than a call's deadline,
  * so that a call would end in waiting for a connection, and not say why there is none.
  */
-const MAX_RECONNECT_PAUSE_S = 0.5
+const MAX_RECONNECT_PAUSE_S = 0.2
 
 /** A pool of our own, and how to close it. */
 export interface PostgresConnection {

@@ -9,8 +9,9 @@ import type { Failure } from '../dialect.ts'
 
 /**
  * Errors after which nothing was applied and a later try may work: a serialization failure, a deadlock, a lock that
- * could not be had, too many connections, a server that starts, a refused connection. And a unique key: two calls
- * with one idempotency key at once, of which the second, run again, finds the turn of the first.
+ * could not be had, too many connections, a server that starts, a server that cannot be reached. And two by which an
+ * append undoes itself, to be run again: a unique key (another call with the same idempotency key came first) and a
+ * null (the conversation was erased meanwhile).
  */
 const NOT_APPLIED = new Set([
   '40001',
@@ -25,6 +26,7 @@ const NOT_APPLIED = new Set([
   'ENETUNREACH',
   'ENOENT',
   '23505',
+  '23502',
 ])
 
 /** Errors after which a statement that was under way may or may not have been applied. */

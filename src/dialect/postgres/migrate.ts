@@ -38,7 +38,11 @@ end $backscroll$`
 function unlessApplied({ name, statements }: Migration, index: number): string {
   const missing =
     index === 0
-      ? `to_regclass('backscroll_migrations') is null`
+      ? // Read from the catalog: to_regclass may answer from a cache that is older than the wait for the lock.
+        `not exists (
+           select 1 from pg_catalog.pg_tables
+           where tablename = 'backscroll_migrations' and schemaname = any (current_schemas(false))
+         )`
       : `not exists (select 1 from backscroll_migrations where name = '${name}')`
   return `if ${missing} then
 ${statements.map((statement) => statement.trim().replace(/;?$/, ';')).join('\n')}

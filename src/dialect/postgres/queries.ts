@@ -8,9 +8,9 @@ import type { PostgresClient } from './connection.ts'
 /** A drizzle database on Postgres, or a transaction of one. */
 export type PostgresSession = PgDatabase<PgQueryResultHKT, Record<string, unknown>>
 
-/** A statement: `steps` in a `with` clause, in order, and a select over them. Data-modifying steps all run. */
+/** A statement: a select, and the `steps` in its `with` clause. Data-modifying steps all run, whatever is selected. */
 interface Statement {
-  readonly steps: Readonly<Record<string, SQL>>
+  readonly steps?: Readonly<Record<string, SQL>>
   readonly fields: Readonly<Record<string, SQL>>
   readonly from: SQL
 }
@@ -18,7 +18,6 @@ interface Statement {
 const text = (name: string) => sql`cast(${sql.placeholder(name)} as text)`
 const int = (name: string) => sql`cast(${sql.placeholder(name)} as integer)`
 const bigint = (name: string) => sql`cast(${sql.placeholder(name)} as bigint)`
-
 const itsRow = sql`user_id = ${text('userId')} and id = ${text('conversationId')}`
 const itsTurns = sql`user_id = ${text('userId')} and conversation_id = ${text('conversationId')}`
 
@@ -26,6 +25,9 @@ const itsTurns = sql`user_id = ${text('userId')} and conversation_id = ${text('c
  * One statement, so that it needs no transaction: it hands out the position under the lock of the conversation's row,
  * adds to its totals and inserts the turn; or, when the idempotency key has been used, returns that turn and changes
  * nothing; or, when the row has another counting rule or newest position, returns nothing and changes nothing.
+ *
+ * A conversation that is erased while this waits for its row is begun anew here; a caller who expected turns in it must
+ * not get that, so the turn's position is then null, which undoes the statement whole. Run again, it is refused.
  *
  * Two calls with one new key at once: the later one waits for the row, then breaks the unique key and is undone whole;
  * run again, it finds the first one's turn.
@@ -57,13 +59,15 @@ const append: Statement = {
       where c.encoding = excluded.encoding
         and c.framing = excluded.framing
         and c.newest_position = coalesce(${bigint('expectedPosition')}, c.newest_position)
-      returning last_position, total_tokens`,
+      returning last_position, turn_count, total_tokens`,
     appended: sql`
       insert into backscroll_turns as t (
         user_id, conversation_id, position, token_count, closing_token_count, cumulative_tokens,
         messages, idempotency_key, created_at, metadata
       )
-      select ${text('userId')}, ${text('conversationId')}, last_position, ${int('tokenCount')},
+      select ${text('userId')}, ${text('conversationId')},
+             case when turn_count > 1 or coalesce(${bigint('expectedPosition')}, 0) = 0 then last_position end,
+             ${int('tokenCount')},
              ${int('closingTokenCount')}, total_tokens, ${text('messages')}, ${text('idempotencyKey')}, now(),
              ${text('metadata')}
       from head
@@ -191,14 +195,10 @@ const STATEMENTS = {
   replaceCounts,
   setMetadata,
   forgetUser,
-  listing: {
-    steps: {},
-    fields: LISTING_FIELDS,
-    from: listing(sql`cast(${sql.placeholder('updatedAt')} as timestamptz)`),
-  },
-  window: { steps: {}, fields: PAGE_FIELDS, from: windowPage },
-  oldestPage: { steps: {}, fields: PAGE_FIELDS, from: oldestPage },
-  newestPage: { steps: {}, fields: PAGE_FIELDS, from: newestPage },
+  listing: { fields: LISTING_FIELDS, from: listing(sql`cast(${text('updatedAt')} as timestamptz)`) },
+  window: { fields: PAGE_FIELDS, from: windowPage },
+  oldestPage: { fields: PAGE_FIELDS, from: oldestPage },
+  newestPage: { fields: PAGE_FIELDS, from: newestPage },
 } satisfies Record<string, Statement>
 
 type StatementName = keyof typeof STATEMENTS
@@ -226,7 +226,7 @@ export class Queries {
 }
 
 function build(name: StatementName, session: PostgresSession, client: PostgresClient | undefined): Run {
-  const { steps, fields, from }: Statement = STATEMENTS[name]
+  const { steps = {}, fields, from }: Statement = STATEMENTS[name]
   const ctes = Object.entries(steps).map(([alias, step]) => new WithSubquery(step, {}, alias, true))
   const query = session
     .with(...ctes)
