@@ -28,11 +28,11 @@ function fromAllCallers<T>(call: (caller: number) => Promise<T>): Promise<T[]> {
  * a gap, running totals that are sums, and never less than the load before.
  */
 async function expectOnlyPrefixes(conversation: Conversation, done: Promise<unknown>): Promise<number> {
-  let writing = true
+  const state = { writing: true }
   let seen = 0
   let loads = 0
-  const ended = done.finally(() => (writing = false))
-  while (writing) {
+  const ended = done.finally(() => (state.writing = false))
+  while (state.writing) {
     const { turns, omittedTurns } = await conversation.loadWindow({ maxTokens: 10_000_000 })
     expect(turns.map(({ position }) => position)).toEqual(oneTo(turns.length))
     let total = 0

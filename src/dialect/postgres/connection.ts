@@ -15,12 +15,6 @@ export interface PostgresClient {
 const CONNECT_TIMEOUT_S = 5
 const CLOSE_TIMEOUT_S = 5
 
-/**
- * The longest pause before the driver tries again to connect, in seconds. Its own is 20: longer than a call's deadline,
- * so that a call would end in waiting for a connection, and not say why there is none.
- */
-const MAX_RECONNECT_PAUSE_S = 0.2
-
 /** A pool of our own, and how to close it. */
 export interface PostgresConnection {
   readonly session: PostgresSession
@@ -47,7 +41,9 @@ export async function connect(
       // A connection that dies during the driver's own query for types ends the process (postgres.js #1192).
       fetch_types: false,
       connect_timeout: CONNECT_TIMEOUT_S,
-      backoff: (tries: number) => Math.min(0.02 * 2 ** tries, MAX_RECONNECT_PAUSE_S),
+      // The store paces its tries itself. The driver's own pauses, up to 20 s, would outlast a call's deadline, and the call
+      // could not say why there is no connection.
+      backoff: () => 0,
       // Notices would be printed to the console.
       onnotice: () => {},
     })
