@@ -56,6 +56,18 @@ onEachDatabase("a user's list of conversations", (database) => {
     expect(lines[0]!.updatedAt.getTime()).toBeGreaterThan(1000)
   })
 
+  it('keeps the order of writing also among those that were written within a millisecond', async () => {
+    const store = await database.open()
+    const ids = ['mm', 'zz', 'aa', 'kk', 'bb', 'yy', 'zz', 'mm']
+    for (const conversationId of ids) {
+      await store.conversation({ userId: 'quick', conversationId }).append(turnOf('x'))
+    }
+    expect(idsOf(await store.listConversations('quick'))).toEqual(['mm', 'zz', 'yy', 'bb', 'kk', 'aa'])
+    expect((await pagesOf(store, 'quick', 1)).map(([line]) => line?.conversationId)).toEqual([
+      ...['mm', 'zz', 'yy', 'bb', 'kk', 'aa'],
+    ])
+  })
+
   it('is not reordered by what writes nothing: loads, replays, metadata, an empty rewind', async () => {
     const store = await database.open()
     const conversation = store.conversation({ userId: 'ada', conversationId: 'two' })
@@ -177,8 +189,8 @@ onEachDatabase("a user's list of conversations", (database) => {
       encode([1, 'a\0b']),
       encode([1, '']),
       encode([1, 'a\uD800']),
-      encode([8.64e15, 'c']),
-      encode([-8.64e15, 'c']),
+      encode([1e16, 'c']),
+      encode([-1, 'c']),
       encode([1.5, 'c']),
       7 as never,
       {} as never,
@@ -193,7 +205,7 @@ onEachDatabase("a user's list of conversations", (database) => {
 
   /** Sets the times of all conversations, or of one, as if they had been written then. */
   async function setTimes(milliseconds: number, id?: string): Promise<void> {
-    const time = database.name === 'sqlite' ? milliseconds : `to_timestamp(${milliseconds / 1000})`
+    const time = database.name === 'sqlite' ? milliseconds * 1000 : `to_timestamp(${milliseconds / 1000})`
     await runSql(
       database,
       `update backscroll_conversations set created_at = ${time}, updated_at = ${time}

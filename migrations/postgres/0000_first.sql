@@ -8,15 +8,15 @@ CREATE TABLE "backscroll_conversations" (
 	"turn_count" integer NOT NULL,
 	"total_tokens" bigint NOT NULL,
 	"newest_saving" integer NOT NULL,
-	"created_at" timestamp (3) with time zone NOT NULL,
-	"updated_at" timestamp (3) with time zone NOT NULL,
+	"created_at" timestamp with time zone NOT NULL,
+	"updated_at" timestamp with time zone NOT NULL,
 	"metadata" text,
 	CONSTRAINT "backscroll_conversations_user_id_id_pk" PRIMARY KEY("user_id","id")
 );
 --> statement-breakpoint
 CREATE TABLE "backscroll_migrations" (
 	"name" text PRIMARY KEY NOT NULL,
-	"applied_at" timestamp (3) with time zone NOT NULL
+	"applied_at" timestamp with time zone NOT NULL
 );
 --> statement-breakpoint
 CREATE TABLE "backscroll_turns" (
@@ -28,7 +28,7 @@ CREATE TABLE "backscroll_turns" (
 	"cumulative_tokens" bigint NOT NULL,
 	"messages" text NOT NULL,
 	"idempotency_key" text,
-	"created_at" timestamp (3) with time zone NOT NULL,
+	"created_at" timestamp with time zone NOT NULL,
 	"metadata" text,
 	CONSTRAINT "backscroll_turns_user_id_conversation_id_position_pk" PRIMARY KEY("user_id","conversation_id","position"),
 	CONSTRAINT "backscroll_turns_idempotency_key" UNIQUE("user_id","conversation_id","idempotency_key"),

@@ -94,12 +94,14 @@ export interface ConversationRow {
   readonly turnCount: number
   readonly totalTokens: number
   readonly createdAt: Date
-  readonly updatedAt: Date
+  /** Microseconds since 1970. */
+  readonly updatedAt: number
   readonly metadata: string | null
 }
 
 /** Where a list of conversations goes on: below this line of it. */
 export interface ListPosition {
+  /** Microseconds since 1970. */
   readonly updatedAt: number
   readonly conversationId: string
 }

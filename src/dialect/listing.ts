@@ -1,21 +1,33 @@
 import { sql, type SQL } from 'drizzle-orm'
-import type { ConversationRow } from './dialect.ts'
+import type { ConversationRow, ListPosition } from './dialect.ts'
+
+/** How a dialect says when a conversation was last written to, in microseconds since 1970, and that it was before then. */
+export interface UpdatedAt {
+  readonly microseconds: SQL
+  /** Bound as `before`. */
+  readonly before: SQL
+}
 
 /**
  * A user's conversations, the one written to last first, below a place in that order. Bind `userId`, `limit`, and the
- * place: `conversationId`, and whatever `updatedAt` is made of.
+ * place: `before`, in microseconds, and `conversationId`.
  *
  * The user's rows are sorted here: an index over a column that every append changes would cost each of them.
  */
-export function listing(updatedAt: SQL): SQL {
+export function listing({ microseconds, before }: UpdatedAt): SQL {
   return sql`(
-    select id, turn_count, total_tokens, created_at, updated_at, metadata
+    select id, turn_count, total_tokens, created_at, ${microseconds} as updated_at, metadata
     from backscroll_conversations
     where user_id = ${sql.placeholder('userId')}
-      and (updated_at, id) < (${updatedAt}, ${sql.placeholder('conversationId')})
-    order by updated_at desc, id desc
+      and (updated_at, id) < (${before}, ${sql.placeholder('conversationId')})
+    order by backscroll_conversations.updated_at desc, id desc
     limit ${sql.placeholder('limit')}
   ) as listed`
+}
+
+/** Binds where a list goes on, or that it starts with the newest. */
+export function listFrom(place: ListPosition | undefined): { before: number; conversationId: string } {
+  return { before: place?.updatedAt ?? Number.MAX_SAFE_INTEGER, conversationId: place?.conversationId ?? '' }
 }
 
 /** The fields of a listing for drizzle's select, in the order in which {@link toConversationRow} reads them. */
@@ -39,7 +51,7 @@ export function toConversationRow(
     turnCount: Number(turnCount),
     totalTokens: Number(totalTokens),
     createdAt: toDate(createdAt),
-    updatedAt: toDate(updatedAt),
+    updatedAt: Number(updatedAt),
     metadata: metadata as string | null,
   }
 }

@@ -1,4 +1,5 @@
 import { sql, type SQL } from 'drizzle-orm'
+import { bigint } from './bind.ts'
 import type { Head, Page, TurnRow } from './dialect.ts'
 
 const userId = sql.placeholder('userId')
@@ -50,8 +51,7 @@ export function page(turns: SQL): SQL {
 }
 
 const inRange = sql`${turnRows}
-      and position > cast(${sql.placeholder('after')} as bigint)
-      and position < cast(${sql.placeholder('before')} as bigint)`
+      and position > ${bigint('after')} and position < ${bigint('before')}`
 
 /** The newest turns between `after` and `before`, at most `limit`. */
 export const newestPage = page(

@@ -1,9 +1,9 @@
 import { sql } from 'drizzle-orm'
+import { bigint } from './bind.ts'
 import { page, turnRows, TURN_COLUMNS } from './page.ts'
 
-// Cast, because Postgres would otherwise take the parameters of an expression for what it likes.
-const maxTokens = sql`cast(${sql.placeholder('maxTokens')} as bigint)`
-const step = sql`cast(${sql.placeholder('step')} as bigint)`
+const maxTokens = bigint('maxTokens')
+const step = bigint('step')
 
 /**
  * Where the window is cut: on the running total, the first multiple of `step` at which what lies after it fits

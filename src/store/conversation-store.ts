@@ -53,9 +53,9 @@ export class ConversationStore<Tx = unknown, D extends Dialect<Tx> = Dialect<Tx>
       turnCount,
       tokenCount: totalTokens,
       createdAt,
-      updatedAt,
+      updatedAt: new Date(Math.floor(updatedAt / 1000)),
       metadata: decodeMetadata(metadata),
-      cursor: encodeCursor({ updatedAt: updatedAt.getTime(), conversationId }),
+      cursor: encodeCursor({ updatedAt, conversationId }),
     }))
   }
 

@@ -11,18 +11,14 @@ export function encodeCursor({ updatedAt, conversationId }: ListPosition): strin
 /** The place that a cursor stands for. @throws {InvalidArgumentError} for what `encodeCursor` did not make. */
 export function decodeCursor(cursor: unknown): ListPosition {
   const [updatedAt, conversationId] = typeof cursor === 'string' ? parse(cursor) : []
-  if (typeof updatedAt === 'number' && isTime(updatedAt) && isId(conversationId))
-    return { updatedAt, conversationId }
+  if (isTime(updatedAt) && isId(conversationId)) return { updatedAt, conversationId }
   throw new InvalidArgumentError(
     `before must be the cursor of a conversation in a list; got ${kindOf(cursor)}.`,
   )
 }
 
-/** The end of the year 9999, in milliseconds: later times are written in a form that Postgres does not read. */
-const MAX_DATE_MS = 253_402_300_799_999
-
-function isTime(milliseconds: number): boolean {
-  return Number.isInteger(milliseconds) && milliseconds >= 0 && milliseconds <= MAX_DATE_MS
+function isTime(value: unknown): value is number {
+  return Number.isSafeInteger(value) && (value as number) >= 0
 }
 
 function parse(cursor: string): unknown[] {

@@ -17,7 +17,7 @@ import type {
   TurnRange,
   WindowBounds,
 } from '../dialect.ts'
-import { toConversationRow } from '../listing.ts'
+import { listFrom, toConversationRow } from '../listing.ts'
 import { isKind } from '../kind.ts'
 import { toPage, toTurn } from '../page.ts'
 import { connect, type PostgresConnection } from './connection.ts'
@@ -120,9 +120,7 @@ export class PostgresDialect implements Dialect<PostgresSession> {
     before: ListPosition | undefined,
     limit: number,
   ): Promise<ConversationRow[]> {
-    const updatedAt = before ? new Date(before.updatedAt).toISOString() : 'infinity'
-    const conversationId = before?.conversationId ?? ''
-    const rows = await this.#queries.run('listing', { userId, updatedAt, conversationId, limit })
+    const rows = await this.#queries.run('listing', { userId, ...listFrom(before), limit })
     return rows.map((row) => toConversationRow(row, toDate))
   }
 

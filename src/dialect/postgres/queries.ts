@@ -1,5 +1,6 @@
 import { fillPlaceholders, sql, WithSubquery, type SQL } from 'drizzle-orm'
 import type { PgDatabase, PgQueryResultHKT } from 'drizzle-orm/pg-core'
+import { bigint, int, text } from '../bind.ts'
 import { listing, LISTING_FIELDS } from '../listing.ts'
 import { newestPage, oldestPage, PAGE_FIELDS, TURN_COLUMNS, TURN_FIELDS } from '../page.ts'
 import { windowPage } from '../window.ts'
@@ -15,9 +16,6 @@ interface Statement {
   readonly from: SQL
 }
 
-const text = (name: string) => sql`cast(${sql.placeholder(name)} as text)`
-const int = (name: string) => sql`cast(${sql.placeholder(name)} as integer)`
-const bigint = (name: string) => sql`cast(${sql.placeholder(name)} as bigint)`
 const itsRow = sql`user_id = ${text('userId')} and id = ${text('conversationId')}`
 const itsTurns = sql`user_id = ${text('userId')} and conversation_id = ${text('conversationId')}`
 
@@ -144,7 +142,7 @@ const replaceCounts: Statement = {
         newest_saving = ${int('newestSaving')}
       where c.user_id = ${text('userId')} and c.id = ${text('conversationId')}
         and c.last_position = ${bigint('lastPosition')} and c.turn_count = ${int('turnCount')}
-        and c.created_at = cast(${text('createdAt')} as timestamptz)
+        and date_trunc('milliseconds', c.created_at) = cast(${text('createdAt')} as timestamptz)
       returning c.id`,
     counted: sql`
       update backscroll_turns as t set
@@ -189,13 +187,18 @@ const forgetUser: Statement = {
   from: sql`(select count(*) as conversations, coalesce(sum(turn_count), 0) as turns from erased) as answer`,
 }
 
+const updatedAt = {
+  microseconds: sql`cast(extract(epoch from updated_at) * 1000000 as bigint)`,
+  before: sql`timestamptz 'epoch' + ${bigint('before')} * interval '1 microsecond'`,
+}
+
 const STATEMENTS = {
   append,
   rewind,
   replaceCounts,
   setMetadata,
   forgetUser,
-  listing: { fields: LISTING_FIELDS, from: listing(sql`cast(${text('updatedAt')} as timestamptz)`) },
+  listing: { fields: LISTING_FIELDS, from: listing(updatedAt) },
   window: { fields: PAGE_FIELDS, from: windowPage },
   oldestPage: { fields: PAGE_FIELDS, from: oldestPage },
   newestPage: { fields: PAGE_FIELDS, from: newestPage },

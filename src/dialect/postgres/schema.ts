@@ -30,8 +30,8 @@ export const conversations = pgTable(
     totalTokens: bigint('total_tokens', { mode: 'number' }).notNull(),
     /** What the newest turn saves by standing last: its token count less its closing token count. May be negative. */
     newestSaving: integer('newest_saving').notNull(),
-    createdAt: timestamp('created_at', { withTimezone: true, precision: 3 }).notNull(),
-    updatedAt: timestamp('updated_at', { withTimezone: true, precision: 3 }).notNull(),
+    createdAt: timestamp('created_at', { withTimezone: true }).notNull(),
+    updatedAt: timestamp('updated_at', { withTimezone: true }).notNull(),
     metadata: text('metadata'),
   },
   // The primary key serves every statement that reads or writes one conversation, and by its first column a user's list.
@@ -53,7 +53,7 @@ export const turns = pgTable(
     cumulativeTokens: bigint('cumulative_tokens', { mode: 'number' }).notNull(),
     messages: text('messages').notNull(),
     idempotencyKey: text('idempotency_key'),
-    createdAt: timestamp('created_at', { withTimezone: true, precision: 3 }).notNull(),
+    createdAt: timestamp('created_at', { withTimezone: true }).notNull(),
     metadata: text('metadata'),
   },
   (table) => [
@@ -80,7 +80,7 @@ export const turns = pgTable(
 /** One row a migration that was applied to this database. */
 export const migrations = pgTable('backscroll_migrations', {
   name: text('name').primaryKey(),
-  appliedAt: timestamp('applied_at', { withTimezone: true, precision: 3 }).notNull(),
+  appliedAt: timestamp('applied_at', { withTimezone: true }).notNull(),
 })
 
 /** backscroll's tables as drizzle knows them, to join with the host's own. */

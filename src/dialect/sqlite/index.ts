@@ -17,8 +17,9 @@ import type {
   TurnRange,
   WindowBounds,
 } from '../dialect.ts'
-import { toConversationRow } from '../listing.ts'
+import { microseconds } from '../clock.ts'
 import { isKind } from '../kind.ts'
+import { listFrom, toConversationRow } from '../listing.ts'
 import { toPage } from '../page.ts'
 import { connect } from './connection.ts'
 import { explain } from './failure.ts'
@@ -71,7 +72,7 @@ export class SqliteDialect implements SyncDialect<SqliteSession> {
 
       const position = (head?.lastPosition ?? 0) + 1
       const cumulativeTokens = (head?.totalTokens ?? 0) + turn.tokenCount
-      const now = new Date()
+      const now = microseconds()
       this.#queries.putHead().run({
         ...turn,
         lastPosition: position,
@@ -82,7 +83,11 @@ export class SqliteDialect implements SyncDialect<SqliteSession> {
         now,
       })
       this.#queries.insertTurn().run({ ...turn, position, cumulativeTokens, now })
-      return { kind: 'appended', rule: turn, turn: { ...turn, position, cumulativeTokens, createdAt: now } }
+      return {
+        kind: 'appended',
+        rule: turn,
+        turn: { ...turn, position, cumulativeTokens, createdAt: toDate(now) },
+      }
     })
   }
 
@@ -109,7 +114,7 @@ export class SqliteDialect implements SyncDialect<SqliteSession> {
         turnCount: head.turnCount - dropped,
         totalTokens: newest?.cumulativeTokens ?? 0,
         newestSaving: newest ? newest.tokenCount - newest.closingTokenCount : 0,
-        now: new Date(),
+        now: microseconds(),
       })
       return dropped
     })
@@ -138,12 +143,11 @@ export class SqliteDialect implements SyncDialect<SqliteSession> {
   }
 
   setMetadata(key: ConversationKey, rule: CountingRule, metadata: string | null): void {
-    this.#queries.setMetadata().run({ ...key, ...rule, metadata, now: new Date() })
+    this.#queries.setMetadata().run({ ...key, ...rule, metadata, now: microseconds() })
   }
 
   listConversations(userId: string, before: ListPosition | undefined, limit: number): ConversationRow[] {
-    const place = before ?? { updatedAt: Number.MAX_SAFE_INTEGER, conversationId: '' }
-    const rows = this.#queries.listing().values({ userId, ...place, limit }) as unknown[][]
+    const rows = this.#queries.listing().values({ userId, ...listFrom(before), limit }) as unknown[][]
     return rows.map((row) => toConversationRow(row, toDate))
   }
 
@@ -182,5 +186,5 @@ export class SqliteDialect implements SyncDialect<SqliteSession> {
   }
 }
 
-/** The driver gives times as milliseconds. */
-const toDate = (milliseconds: unknown): Date => new Date(Number(milliseconds))
+/** Times are stored as microseconds. */
+const toDate = (stored: unknown): Date => new Date(Math.floor(Number(stored) / 1000))

@@ -1,4 +1,4 @@
-import { and, desc, eq, gt, lte, sql, type SQL } from 'drizzle-orm'
+import { and, desc, eq, getTableColumns, gt, lte, sql, type SQL } from 'drizzle-orm'
 import type { BaseSQLiteDatabase } from 'drizzle-orm/sqlite-core'
 import { listing, LISTING_FIELDS } from '../listing.ts'
 import { newestPage, oldestPage, PAGE_FIELDS } from '../page.ts'
@@ -23,7 +23,14 @@ export class Queries {
     this.#session = session
   }
 
-  readonly head = lazily(() => this.#session.select().from(conversations).where(thisConversation).prepare())
+  readonly head = lazily(() =>
+    this.#session
+      // To the microsecond, which a Date does not hold.
+      .select({ ...getTableColumns(conversations), updatedAt: sql<number>`updated_at` })
+      .from(conversations)
+      .where(thisConversation)
+      .prepare(),
+  )
 
   /** Writes a conversation's row as given; `createdAt` and `metadata` are kept where the row is there already. */
   readonly putHead = lazily(() =>
@@ -39,8 +46,8 @@ export class Queries {
         turnCount: p('turnCount'),
         totalTokens: p('totalTokens'),
         newestSaving: p('newestSaving'),
-        createdAt: p('now'),
-        updatedAt: p('now'),
+        createdAt: sql`${p('now')}`,
+        updatedAt: sql`${p('now')}`,
       })
       .onConflictDoUpdate({
         target: [conversations.userId, conversations.id],
@@ -70,7 +77,7 @@ export class Queries {
         cumulativeTokens: p('cumulativeTokens'),
         messages: p('messages'),
         idempotencyKey: p('idempotencyKey'),
-        createdAt: p('now'),
+        createdAt: sql`${p('now')}`,
         metadata: p('metadata'),
       })
       .prepare(),
@@ -128,8 +135,8 @@ export class Queries {
         turnCount: 0,
         totalTokens: 0,
         newestSaving: 0,
-        createdAt: p('now'),
-        updatedAt: p('now'),
+        createdAt: sql`${p('now')}`,
+        updatedAt: sql`${p('now')}`,
         metadata: p('metadata'),
       })
       .onConflictDoUpdate({ target: [conversations.userId, conversations.id], set: excluded('metadata') })
@@ -139,7 +146,7 @@ export class Queries {
   readonly listing = lazily(() =>
     this.#session
       .select(LISTING_FIELDS)
-      .from(listing(sql`${p('updatedAt')}`))
+      .from(listing({ microseconds: sql`updated_at`, before: sql`${p('before')}` }))
       .prepare(),
   )
   readonly window = lazily(() => this.#session.select(PAGE_FIELDS).from(windowPage).prepare())

@@ -1,6 +1,7 @@
 import { sql } from 'drizzle-orm'
 import {
   check,
+  customType,
   foreignKey,
   index,
   integer,
@@ -9,6 +10,16 @@ import {
   text,
   unique,
 } from 'drizzle-orm/sqlite-core'
+
+/**
+ * A time as microseconds since 1970. Milliseconds would not do: several conversations are written to within one, and a
+ * user's list is ordered by this.
+ */
+const time = customType<{ data: Date; driverData: number }>({
+  dataType: () => 'integer',
+  fromDriver: (microseconds) => new Date(Math.floor(microseconds / 1000)),
+  toDriver: (date) => date.getTime() * 1000,
+})
 
 /** One row a conversation: whose it is, under which rule its tokens were counted, and its running totals. */
 export const conversations = sqliteTable(
@@ -28,8 +39,8 @@ export const conversations = sqliteTable(
     totalTokens: integer('total_tokens').notNull(),
     /** What the newest turn saves by standing last: its token count less its closing token count. May be negative. */
     newestSaving: integer('newest_saving').notNull(),
-    createdAt: integer('created_at', { mode: 'timestamp_ms' }).notNull(),
-    updatedAt: integer('updated_at', { mode: 'timestamp_ms' }).notNull(),
+    createdAt: time('created_at').notNull(),
+    updatedAt: time('updated_at').notNull(),
     metadata: text('metadata'),
   },
   // The primary key serves every statement that reads or writes one conversation, and by its first column a user's list.
@@ -51,7 +62,7 @@ export const turns = sqliteTable(
     cumulativeTokens: integer('cumulative_tokens').notNull(),
     messages: text('messages').notNull(),
     idempotencyKey: text('idempotency_key'),
-    createdAt: integer('created_at', { mode: 'timestamp_ms' }).notNull(),
+    createdAt: time('created_at').notNull(),
     metadata: text('metadata'),
   },
   (table) => [
@@ -78,7 +89,7 @@ export const turns = sqliteTable(
 /** One row a migration that was applied to this database. */
 export const migrations = sqliteTable('backscroll_migrations', {
   name: text('name').primaryKey(),
-  appliedAt: integer('applied_at', { mode: 'timestamp_ms' }).notNull(),
+  appliedAt: time('applied_at').notNull(),
 })
 
 /** backscroll's tables as drizzle knows them, to join with the host's own. */
