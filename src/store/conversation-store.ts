@@ -59,7 +59,10 @@ export class ConversationStore<Tx = unknown, D extends Dialect<Tx> = Dialect<Tx>
     }))
   }
 
-  /** Erases all conversations of a user, and tells how many, and how many turns they held. */
+  /**
+   * Erases all conversations of a user, and tells how many, and how many turns they held; where a connection broke off
+   * and the call was made again, what was left to erase.
+   */
   async forgetUser(userId: string, options?: CallOptions): Promise<Forgotten> {
     const user = checkId('userId', userId)
     const { signal } = checkOptions('forgetUser', options)

@@ -118,7 +118,10 @@ export class Conversation {
     return turns.map((turn) => toStoredTurn(turn))
   }
 
-  /** Drops every turn after the position `to`, and tells how many. Their positions are not used again. */
+  /**
+   * Drops every turn after the position `to`, and tells how many; where a connection broke off and the call was made
+   * again, how many were left to drop. Their positions are not used again.
+   */
   async rewind(options: RewindOptions): Promise<{ turns: number }> {
     const { to, signal } = checkOptions('rewind', options)
     const position = checkWhole('to', to, 0)
