@@ -14,8 +14,8 @@ import {
 } from './support/oracle.ts'
 import { hostileTurn, randomFrom, type Random } from './support/texts.ts'
 
-/** For each encoding, on each of the two databases: 1,584 conversations in all. */
-const CONVERSATIONS = 132
+/** For each encoding, on each of the two databases: 2,160 conversations in all. */
+const CONVERSATIONS = 180
 /** Conversations that are written and read at the same time. */
 const AT_ONCE = 12
 
