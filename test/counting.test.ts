@@ -58,6 +58,16 @@ describe('the rendered history', () => {
     }
   })
 
+  it('takes null and an empty list of tool calls for none, as some servers send it', () => {
+    const plain: Message = { role: 'assistant', content: 'hi' }
+    for (const sent of [
+      { ...plain, tool_calls: null, refusal: null, name: null },
+      { ...plain, tool_calls: [] },
+    ] as unknown as Message[]) {
+      expect(renderText([sent], TEXT_FRAMING)).toBe('AI: hi')
+    }
+  })
+
   it('joins text parts and names the others', () => {
     const content: ContentPart[] = [
       { type: 'text', text: 'a ' },
@@ -157,6 +167,19 @@ describe.each(['cl100k_base', 'o200k_base'] as const)('chat framing under %s', (
     const content: ContentPart[] = [IMAGE, { type: 'text', text: 'hi' }, AUDIO, FILE]
     expect(chat([{ role: 'user', content }], countPart).tokenCount).toBe(5 + 10 + 100 + 1000)
     expect(asked).toEqual([IMAGE, AUDIO, FILE])
+  })
+})
+
+onEachDatabase('a reply with null for what it does not have', (database) => {
+  it('is stored as it came, and costs what a reply without these fields costs', async () => {
+    const store = await database.open()
+    const plain: Message = { role: 'assistant', content: 'hi' }
+    const sent = { ...plain, tool_calls: null, refusal: null, name: null } as unknown as Message
+    for (const framing of ['text', 'chat'] as const) {
+      const conversation = store.conversation({ userId: 'ada', conversationId: framing, framing })
+      const { tokenCount } = await conversation.append([plain])
+      expect(await conversation.append([sent])).toMatchObject({ tokenCount, messages: [sent] })
+    }
   })
 })
 

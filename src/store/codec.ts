@@ -84,13 +84,16 @@ function checkMessage(message: unknown, index: number): void {
   }
   if (Array.isArray(content))
     for (const part of content) checkPart(part, (what) => wrong(`.content: ${what}`, part))
-  if (name !== undefined && typeof name !== 'string') throw wrong('.name must be a string', name)
-  if (refusal !== undefined && refusal !== null && typeof refusal !== 'string') {
-    throw wrong('.refusal must be a string', refusal)
+  // Servers that speak OpenAI's protocol send null for what is not there.
+  for (const [field, text] of Object.entries({ name, refusal, tool_call_id: toolCallId })) {
+    if (text !== undefined && text !== null && typeof text !== 'string')
+      throw wrong(`.${field} must be a string`, text)
   }
-  if (toolCallId !== undefined && typeof toolCallId !== 'string')
-    throw wrong('.tool_call_id must be a string', toolCallId)
-  if (toolCalls !== undefined && !(Array.isArray(toolCalls) && toolCalls.every(isObject))) {
+  if (
+    toolCalls !== undefined &&
+    toolCalls !== null &&
+    !(Array.isArray(toolCalls) && toolCalls.every(isObject))
+  ) {
     throw wrong('.tool_calls must be an array of objects', toolCalls)
   }
 }

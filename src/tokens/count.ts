@@ -67,8 +67,8 @@ function* countChat(
     tokens += yield* encoder.count(parts.map((part) => partText(part) ?? '').join(''))
     for (const part of parts) if (partText(part) === undefined) tokens += askForCount(part, countPart)
     tokens += yield* encoder.count(toolCallsText(message))
-    if ('tool_call_id' in message) tokens += yield* encoder.count(message.tool_call_id)
-    if ('name' in message && message.name !== undefined)
+    if ('tool_call_id' in message) tokens += yield* encoder.count(message.tool_call_id ?? '')
+    if ('name' in message && typeof message.name === 'string')
       tokens += TOKENS_PER_NAME + (yield* encoder.count(message.name))
   }
   if (tokens > MAX_TURN_TOKENS) {

@@ -42,7 +42,7 @@ export function partText(part: ContentPart): string | undefined {
 
 /** An assistant's tool calls as the JSON that follows its content; `''` when there are none. */
 export function toolCallsText(message: Message): string {
-  return message.role === 'assistant' && message.tool_calls !== undefined
-    ? JSON.stringify(message.tool_calls)
-    : ''
+  const calls = message.role === 'assistant' ? message.tool_calls : undefined
+  // Null and an empty array are what some servers send for none.
+  return calls && calls.length > 0 ? JSON.stringify(calls) : ''
 }
