@@ -51,8 +51,8 @@ async function openPostgres(url: string, key: Key): Promise<Host> {
   const db = drizzle({ client })
   const store = postgresStore(db)
   return {
-    // Each append leaves a version of the conversation's row that Postgres cannot clear away before the commit, and
-    // that later appends step over: 2,700 turns a second by batches of 100, 860 by batches of 1,000.
+    // Large batches are slow, probably because each append leaves a version of the conversation's row that Postgres
+    // cannot clear away before the commit: 2,700 turns a second by batches of 100, 860 by batches of 1,000.
     batch: 100,
     appendAll: async (turns) =>
       db.transaction(async (tx) => {

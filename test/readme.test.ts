@@ -1,9 +1,8 @@
-import { randomBytes } from 'node:crypto'
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import postgres from 'postgres'
-import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { buildPackage, compileHost, run, type BuiltPackage, type Ended } from './support/built-package.ts'
+import { createPostgres } from './support/databases.ts'
 import { ROOT } from './support/source.ts'
 
 /** A block of TypeScript in a document, as a reader would copy it. */
@@ -51,7 +50,7 @@ describe('the examples in the documents', () => {
       if (notRun !== undefined) return expect(notRun, 'a reason for no-run').not.toBe('')
       expect(expected, 'at least one `// → …` that says what is printed').not.toBe('')
       const env = { ...process.env, DATABASE_URL: '' }
-      const database = code.includes('process.env.DATABASE_URL') ? await createDatabase() : undefined
+      const database = code.includes('process.env.DATABASE_URL') ? await createPostgres() : undefined
       if (database) env.DATABASE_URL = database.url
       try {
         const ended = await run(process.execPath, ['example.js'], { cwd: folderOf(built, index), env })
@@ -129,19 +128,4 @@ function folderOf({ host }: BuiltPackage, index: number): string {
 
 function placeOf(index: number): string {
   return EXAMPLES[index]?.place ?? `example ${index}`
-}
-
-async function createDatabase(): Promise<{ url: string; drop(): Promise<void> }> {
-  const url = new URL(inject('postgresUrl'))
-  const admin = postgres(url.href, { max: 1, onnotice: () => {} })
-  const name = `backscroll_readme_${randomBytes(6).toString('hex')}`
-  await admin.unsafe(`create database ${name}`)
-  url.pathname = `/${name}`
-  return {
-    url: url.href,
-    drop: async () => {
-      await admin.unsafe(`drop database ${name} with (force)`)
-      await admin.end()
-    },
-  }
 }

@@ -18,7 +18,7 @@ import { toWindow } from './turns.ts'
  */
 export class SyncConversation extends Conversation {
   /**
-   * `append`, at once. Blocks the event loop while it loads the encoder (some 0.3 s, once a process) and counts. A
+   * `append`, at once. Blocks the event loop while it loads the encoder (0.1 to 0.3 s, once a process) and counts. A
    * `signal` has no effect.
    *
    * @throws what `append` throws, and {@link DatabaseUnavailableError} at once when another process is writing.

@@ -15,7 +15,8 @@ export interface TestDatabase {
   open(options?: OpenStoreOptions): Promise<ConversationStore>
 }
 
-interface Created {
+/** A database that was made for a test. */
+export interface Created {
   readonly url: string
   drop(): Promise<void>
 }
@@ -55,7 +56,8 @@ async function createSqlite(): Promise<Created> {
   }
 }
 
-async function createPostgres(): Promise<Created> {
+/** A new and empty database on the server that the tests run on. */
+export async function createPostgres(): Promise<Created> {
   const url = new URL(inject('postgresUrl'))
   const admin = postgres(url.href, { max: 1, onnotice: () => {} })
   const name = `backscroll_test_${randomBytes(6).toString('hex')}`

@@ -13,6 +13,16 @@ const p = sql.placeholder
 const thisConversation = and(eq(conversations.userId, p('userId')), eq(conversations.id, p('conversationId')))
 const itsTurns = and(eq(turns.userId, p('userId')), eq(turns.conversationId, p('conversationId')))
 
+/** What every insert of a conversation's row binds. */
+const newRow = {
+  userId: p('userId'),
+  id: p('conversationId'),
+  encoding: p('encoding'),
+  framing: p('framing'),
+  createdAt: sql`${p('now')}`,
+  updatedAt: sql`${p('now')}`,
+}
+
 /**
  * The statements of the hot paths, each prepared once: on first use, since before the migration there are no tables.
  */
@@ -37,17 +47,12 @@ export class Queries {
     this.#session
       .insert(conversations)
       .values({
-        userId: p('userId'),
-        id: p('conversationId'),
-        encoding: p('encoding'),
-        framing: p('framing'),
+        ...newRow,
         lastPosition: p('lastPosition'),
         newestPosition: p('newestPosition'),
         turnCount: p('turnCount'),
         totalTokens: p('totalTokens'),
         newestSaving: p('newestSaving'),
-        createdAt: sql`${p('now')}`,
-        updatedAt: sql`${p('now')}`,
       })
       .onConflictDoUpdate({
         target: [conversations.userId, conversations.id],
@@ -126,17 +131,12 @@ export class Queries {
     this.#session
       .insert(conversations)
       .values({
-        userId: p('userId'),
-        id: p('conversationId'),
-        encoding: p('encoding'),
-        framing: p('framing'),
+        ...newRow,
         lastPosition: 0,
         newestPosition: 0,
         turnCount: 0,
         totalTokens: 0,
         newestSaving: 0,
-        createdAt: sql`${p('now')}`,
-        updatedAt: sql`${p('now')}`,
         metadata: p('metadata'),
       })
       .onConflictDoUpdate({ target: [conversations.userId, conversations.id], set: excluded('metadata') })
