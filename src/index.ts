@@ -5,6 +5,7 @@ export { ENCODINGS, encodingForModel } from './tokens/encodings.ts'
 
 export type { ConversationStore } from './store/conversation-store.ts'
 export type { Conversation } from './store/conversation.ts'
+export type { CountedAs } from './store/rule.ts'
 export type {
   ConversationTokenBufferMemoryOptions,
   SaveContextOptions,

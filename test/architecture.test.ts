@@ -9,14 +9,19 @@ import { readModules, ROOT, type Module } from './support/source.ts'
  * is a layer of its own. Packages count: above the dialects there are none but Node's own.
  */
 const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
-  '.': ['memory', 'store', 'dialect', 'tokens', 'types.ts', 'errors.ts'],
+  cli: ['.', 'transfer', 'local-model', 'tokens', 'errors.ts', 'redact.ts', 'node:'],
+  transfer: ['.', 'node:'],
+  'local-model': ['types.ts', 'node:'],
+  '.': ['chain', 'memory', 'store', 'dialect', 'tokens', 'types.ts', 'errors.ts'],
+  chain: ['memory', 'store', 'tokens', 'types.ts', 'errors.ts', 'redact.ts', 'in-time.ts', 'node:'],
   memory: ['store', 'tokens', 'types.ts', 'errors.ts', 'redact.ts', 'node:'],
-  store: ['dialect', 'tokens', 'types.ts', 'errors.ts', 'redact.ts', 'node:'],
+  store: ['dialect', 'tokens', 'types.ts', 'errors.ts', 'redact.ts', 'in-time.ts', 'node:'],
   dialect: ['errors.ts', 'redact.ts', 'node:', 'drizzle-orm'],
   tokens: ['types.ts', 'errors.ts', 'redact.ts', 'node:', 'js-tiktoken'],
   'types.ts': [],
   'errors.ts': ['redact.ts'],
   'redact.ts': [],
+  'in-time.ts': [],
 }
 
 /** The front doors: what `package.json` exports. */

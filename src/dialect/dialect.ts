@@ -142,6 +142,8 @@ export interface Dialect<Tx = unknown> {
   loadWindow(key: ConversationKey, bounds: WindowBounds): Awaitable<Page>
   /** With `before` the newest turns below it, else the oldest above `after`. */
   listTurns(key: ConversationKey, range: TurnRange): Awaitable<Page>
+  /** The turn that was appended under the idempotency key, or none. */
+  findTurn(key: ConversationKey, idempotencyKey: string): Awaitable<Page>
   /** How many turns were dropped; undefined when the conversation changed meanwhile and nothing was done. */
   rewind(key: ConversationKey, to: number): Awaitable<number | undefined>
   /** Replaces all counts at once; false when `seen` is no longer what is there, and nothing was done. */

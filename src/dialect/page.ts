@@ -1,5 +1,5 @@
 import { sql, type SQL } from 'drizzle-orm'
-import { bigint } from './bind.ts'
+import { bigint, text } from './bind.ts'
 import type { Head, Page, TurnRow } from './dialect.ts'
 
 const userId = sql.placeholder('userId')
@@ -56,6 +56,11 @@ export const newestPage = page(
 /** The oldest turns between `after` and `before`, at most `limit`. */
 export const oldestPage = page(
   sql`select ${TURN_COLUMNS} ${inRange} order by position limit ${sql.placeholder('limit')}`,
+)
+
+/** The turn that was appended under `idempotencyKey`. */
+export const keyPage = page(
+  sql`select ${TURN_COLUMNS} ${turnRows} and idempotency_key = ${text('idempotencyKey')}`,
 )
 
 /** The fields of a turn for drizzle's select, in the order in which {@link toTurn} reads them. */

@@ -7,6 +7,7 @@ import {
   StoreClosedError,
   SynchronousTransactionError,
 } from '../errors.ts'
+import { inTime, LATE } from '../in-time.ts'
 import { giveWay } from '../tokens/steps.ts'
 
 /** Longest pause before another try, in milliseconds, and the first one. Each is drawn at random below a doubling bound. */
@@ -113,7 +114,6 @@ export class Calls {
   }
 }
 
-const LATE = Symbol('late')
 const AGAIN_OR_LOOK = 'Repeat it with the same idempotency key, or look before writing again.'
 
 function late(deadlineMs: number): Failure {
@@ -137,24 +137,6 @@ function settleDoubt(error: BackscrollError, doubtful: boolean): BackscrollError
     )
   }
   return error
-}
-
-/** The result, unless the time is up or the signal aborts before it is there. */
-async function inTime<T>(result: T | Promise<T>, end: number, signal: AbortSignal | undefined): Promise<T> {
-  if (!(result instanceof Promise)) return result
-  let timer: NodeJS.Timeout | undefined
-  let abort: (() => void) | undefined
-  const interrupted = new Promise<never>((_, reject) => {
-    timer = globalThis.setTimeout(() => reject(LATE), Math.max(0, end - performance.now()))
-    abort = () => reject(signal?.reason)
-    signal?.addEventListener('abort', abort, { once: true })
-  })
-  try {
-    return await Promise.race([result, interrupted])
-  } finally {
-    clearTimeout(timer)
-    if (abort) signal?.removeEventListener('abort', abort)
-  }
 }
 
 /** Ends early when the signal aborts; the next look at the signal throws then. */

@@ -9,10 +9,10 @@ import type {
 import { countTurn, type Counting, type TurnCount } from '../tokens/count.ts'
 import { loadEncoder } from '../tokens/encoder.ts'
 import { checkEncoding } from '../tokens/encodings.ts'
-import { framingName, toFraming } from '../tokens/framing.ts'
+import { toFraming } from '../tokens/framing.ts'
 import { inSlices } from '../tokens/steps.ts'
 import type { Message, Metadata, StoredTurn, Window } from '../types.ts'
-import { checkOptions, checkWhole, windowBounds } from './arguments.ts'
+import { checkIdempotencyKey, checkOptions, checkWhole, windowBounds } from './arguments.ts'
 import type { Calls } from './calls.ts'
 import { encodeMetadata } from './codec.ts'
 import { checkOutcome, draftTurn, ruleOf, type Draft } from './draft.ts'
@@ -26,6 +26,7 @@ import type {
 } from './options.ts'
 import { Recount } from './recount.ts'
 import { untilSettled } from './restart.ts'
+import { ruleName, ruleNamed, sameRule, type CountedAs } from './rule.ts'
 import { toStoredTurn, toWindow } from './turns.ts'
 
 /** What a conversation needs of its store. */
@@ -116,6 +117,26 @@ export class Conversation {
     }
     const { turns } = await this.#currentPage(() => this.context.dialect.listTurns(this.key, range), signal)
     return turns.map((turn) => toStoredTurn(turn))
+  }
+
+  /** The turn that was appended under an idempotency key, if there is one. One statement, one row. */
+  async findTurn(idempotencyKey: string, options?: CallOptions): Promise<StoredTurn | undefined> {
+    const name = checkIdempotencyKey(idempotencyKey)
+    const { signal } = checkOptions('findTurn', options)
+    const { turns } = await this.#currentPage(() => this.context.dialect.findTurn(this.key, name), signal)
+    return turns[0] && toStoredTurn(turns[0])
+  }
+
+  /**
+   * The encoding and framing that the recorded counts belong to, and undefined when nothing is recorded yet. A tool that
+   * works on conversations of others opens them with these, so that nothing is counted anew. One statement.
+   */
+  async countedAs(options?: CallOptions): Promise<CountedAs | undefined> {
+    const { signal } = checkOptions('countedAs', options)
+    const read = () =>
+      this.context.dialect.listTurns(this.key, { after: undefined, before: undefined, limit: 0 })
+    const { head } = await this.context.calls.make(read, { effect: 'read', signal })
+    return head && ruleNamed(head)
   }
 
   /**
@@ -225,14 +246,4 @@ async function countInSlices(
 ): Promise<TurnCount> {
   signal?.throwIfAborted()
   return inSlices(countTurn(messages, await loadEncoder(counting.encoding), counting), signal)
-}
-
-function sameRule(recorded: CountingRule, counting: Counting): boolean {
-  const { encoding, framing } = ruleName(counting)
-  return recorded.encoding === encoding && recorded.framing === framing
-}
-
-/** A counting rule as it is recorded in the conversation's row. */
-export function ruleName({ encoding, framing }: Counting): CountingRule {
-  return { encoding, framing: framingName(framing) }
 }

@@ -5,11 +5,12 @@ import { loadEncoderSync } from '../tokens/encoder.ts'
 import { atOnce } from '../tokens/steps.ts'
 import type { Message, StoredTurn, Window } from '../types.ts'
 import { windowBounds } from './arguments.ts'
-import { Conversation, ruleName } from './conversation.ts'
+import { Conversation } from './conversation.ts'
 import { draftTurn, ruleOf } from './draft.ts'
 import type { AppendOptions, LoadWindowOptions } from './options.ts'
 import { Recount } from './recount.ts'
 import { untilSettledNow } from './restart.ts'
+import { ruleName } from './rule.ts'
 import { toWindow } from './turns.ts'
 
 /**

@@ -57,6 +57,17 @@ export function framingName(framing: Framing): string {
   return framing.kind === 'chat' ? 'chat' : `text ${JSON.stringify([framing.humanPrefix, framing.aiPrefix])}`
 }
 
+/**
+ * The framing that {@link framingName} recorded.
+ *
+ * @throws {InvalidFramingError} | {SyntaxError} for a name that it did not give.
+ */
+export function framingNamed(name: string): Framing {
+  if (!name.startsWith('text ')) return toFraming(name)
+  const [humanPrefix, aiPrefix] = JSON.parse(name.slice('text '.length)) as [string, string]
+  return textFraming({ humanPrefix, aiPrefix })
+}
+
 /** Every encoding breaks a text between a line break and a character that is neither white space nor a slash. */
 const BEGINS_A_TOKEN = /^[^\s/]/u
 

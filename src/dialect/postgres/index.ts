@@ -84,6 +84,10 @@ export class PostgresDialect implements Dialect<PostgresSession> {
     return toPage(await this.#queries.run(name, { ...key, ...range }), toDate)
   }
 
+  async findTurn(key: ConversationKey, idempotencyKey: string): Promise<Page> {
+    return toPage(await this.#queries.run('keyPage', { ...key, idempotencyKey }), toDate)
+  }
+
   async rewind(key: ConversationKey, to: number): Promise<number | undefined> {
     const [[dropped, done] = []] = await this.#queries.run('rewind', { ...key, to })
     return done ? Number(dropped) : undefined

@@ -2,7 +2,7 @@ import { fillPlaceholders, sql, WithSubquery, type SQL } from 'drizzle-orm'
 import type { PgDatabase, PgQueryResultHKT } from 'drizzle-orm/pg-core'
 import { bigint, int, text } from '../bind.ts'
 import { listing, LISTING_FIELDS } from '../listing.ts'
-import { newestPage, oldestPage, PAGE_FIELDS, TURN_COLUMNS, TURN_FIELDS } from '../page.ts'
+import { keyPage, newestPage, oldestPage, PAGE_FIELDS, TURN_COLUMNS, TURN_FIELDS } from '../page.ts'
 import { windowPage } from '../window.ts'
 import type { PostgresClient } from './connection.ts'
 
@@ -202,10 +202,10 @@ const STATEMENTS = {
   window: { fields: PAGE_FIELDS, from: windowPage },
   oldestPage: { fields: PAGE_FIELDS, from: oldestPage },
   newestPage: { fields: PAGE_FIELDS, from: newestPage },
+  keyPage: { fields: PAGE_FIELDS, from: keyPage },
 } satisfies Record<string, Statement>
 
 type StatementName = keyof typeof STATEMENTS
-
 type Run = (values: Record<string, unknown>) => Promise<readonly (readonly unknown[])[]>
 
 /** Runs the statements on one session. Each is built once, at its first use. */

@@ -101,6 +101,10 @@ export class SqliteDialect implements SyncDialect<SqliteSession> {
     return toPage(query.values({ ...key, ...range }) as unknown[][], toDate)
   }
 
+  findTurn(key: ConversationKey, idempotencyKey: string): Page {
+    return toPage(this.#queries.keyPage().values({ ...key, idempotencyKey }) as unknown[][], toDate)
+  }
+
   rewind(key: ConversationKey, to: number): number {
     return this.#atomically(() => {
       const head = this.#queries.head().get({ ...key })

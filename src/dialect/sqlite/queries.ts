@@ -1,7 +1,7 @@
 import { and, desc, eq, getTableColumns, gt, lte, sql, type SQL } from 'drizzle-orm'
 import type { BaseSQLiteDatabase } from 'drizzle-orm/sqlite-core'
 import { listing, LISTING_FIELDS } from '../listing.ts'
-import { newestPage, oldestPage, PAGE_FIELDS } from '../page.ts'
+import { keyPage, newestPage, oldestPage, PAGE_FIELDS } from '../page.ts'
 import { windowPage } from '../window.ts'
 import { conversations, turns } from './schema.ts'
 
@@ -152,6 +152,7 @@ export class Queries {
   readonly window = lazily(() => this.#session.select(PAGE_FIELDS).from(windowPage).prepare())
   readonly newestPage = lazily(() => this.#session.select(PAGE_FIELDS).from(newestPage).prepare())
   readonly oldestPage = lazily(() => this.#session.select(PAGE_FIELDS).from(oldestPage).prepare())
+  readonly keyPage = lazily(() => this.#session.select(PAGE_FIELDS).from(keyPage).prepare())
 }
 
 const turnFields = {
