@@ -1,4 +1,5 @@
 import { reduceCause } from './redact.ts'
+import type { Message, Metadata } from './types.ts'
 
 /**
  * The base of every error that backscroll throws by itself. `code` is stable: switch on it, or on the class.
@@ -126,4 +127,54 @@ export class StoreClosedError extends BackscrollError {
 /** A better-sqlite3 transaction is synchronous: inside it, call `appendSync` and `loadWindowSync`. */
 export class SynchronousTransactionError extends BackscrollError {
   readonly code = 'SYNCHRONOUS_TRANSACTION'
+}
+
+/** What a turn is made of, for whoever saves it later. */
+export interface UnsavedTurn {
+  readonly reply: string
+  readonly messages: readonly Message[]
+  readonly idempotencyKey: string
+  readonly metadata?: Metadata | undefined
+}
+
+/**
+ * The model answered, and the turn could not be saved: `cause` says why. The answer is paid for, so it is here with all
+ * that it takes to save it later: `memory.conversation.append(error.messages, error)`. If an earlier try did store it,
+ * its key finds it. None of the four shows in logs: they are not enumerable.
+ */
+export class SaveFailedError extends BackscrollError {
+  readonly code = 'SAVE_FAILED'
+  declare readonly reply: string
+  declare readonly messages: readonly Message[]
+  declare readonly idempotencyKey: string
+  /** Given where what came of a reply was to be kept; see `keepPartial`. */
+  declare readonly metadata: Metadata | undefined
+
+  constructor(message: string, options?: { cause?: unknown; turn: UnsavedTurn }) {
+    super(message, options)
+    const { reply, messages, idempotencyKey, metadata } = options?.turn ?? {}
+    for (const [name, value] of Object.entries({ reply, messages, idempotencyKey, metadata })) {
+      Object.defineProperty(this, name, { value, enumerable: false })
+    }
+  }
+}
+
+/** The model's reply broke off or was refused by its server, without an error of the client. Ask again. */
+export class IncompleteReplyError extends BackscrollError {
+  readonly code = 'INCOMPLETE_REPLY'
+}
+
+/** The model was silent for longer than `deadlineMs`. Ask again, or allow it more time. */
+export class ModelTimeoutError extends BackscrollError {
+  readonly code = 'MODEL_TIMEOUT'
+}
+
+/** System message, tools, input and what tools gave back leave no room for a reply. Shorten them, or name a larger window. */
+export class ContextWindowExceededError extends BackscrollError {
+  readonly code = 'CONTEXT_WINDOW_EXCEEDED'
+}
+
+/** The model went on calling tools for more rounds than `maxToolRounds`. Look at what the tools answer. */
+export class ToolLoopError extends BackscrollError {
+  readonly code = 'TOOL_LOOP'
 }

@@ -2,21 +2,22 @@
 export const LATE = Symbol('late')
 
 /**
- * The result, unless the time is up or the signal aborts before it is there. `end` is a time of `performance.now()`.
- * The work goes on: whoever started it stops it.
+ * The result, unless the time is up or the signal aborts before it is there. `end` is a time of `performance.now()`;
+ * undefined for no end. The work goes on: whoever started it stops it.
  *
  * @throws {LATE} when the time is up, and the signal's reason when it aborts.
  */
 export async function inTime<T>(
   result: T | PromiseLike<T>,
-  end: number,
+  end: number | undefined,
   signal: AbortSignal | undefined,
 ): Promise<T> {
   if (!isThenable(result)) return result
+  signal?.throwIfAborted()
   let timer: NodeJS.Timeout | undefined
   let abort: (() => void) | undefined
   const interrupted = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(LATE), Math.max(0, end - performance.now()))
+    if (end !== undefined) timer = setTimeout(() => reject(LATE), Math.max(0, end - performance.now()))
     abort = () => reject(signal?.reason)
     signal?.addEventListener('abort', abort, { once: true })
   })

@@ -19,7 +19,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   dialect: ['errors.ts', 'redact.ts', 'node:', 'drizzle-orm'],
   tokens: ['types.ts', 'errors.ts', 'redact.ts', 'node:', 'js-tiktoken'],
   'types.ts': [],
-  'errors.ts': ['redact.ts'],
+  'errors.ts': ['types.ts', 'redact.ts'],
   'redact.ts': [],
   'in-time.ts': [],
 }

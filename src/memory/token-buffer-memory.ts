@@ -3,11 +3,11 @@ import { kindOf } from '../redact.ts'
 import { checkFlag, checkOptions, checkRatio, checkWhole } from '../store/arguments.ts'
 import type { ConversationStore } from '../store/conversation-store.ts'
 import type { Conversation } from '../store/conversation.ts'
-import type { CallOptions } from '../store/options.ts'
+import type { CallOptions, LoadWindowOptions } from '../store/options.ts'
 import { checkEncoding, DEFAULT_ENCODING, encodingForModel, type EncodingName } from '../tokens/encodings.ts'
 import { textFraming, type TextFraming } from '../tokens/framing.ts'
 import { renderText } from '../tokens/render.ts'
-import type { Message } from '../types.ts'
+import type { Message, Window } from '../types.ts'
 import { resolveInput, resolveOutput } from './keys.ts'
 
 /** Which conversation the memory keeps, and how it gives its history. */
@@ -59,8 +59,10 @@ export class ConversationTokenBufferMemory {
   readonly outputKey: string | undefined
   readonly encoding: EncodingName
   readonly retentionRatio: number
-  readonly #conversation: Conversation
-  readonly #framing: TextFraming
+  /** The conversation that it keeps, for what the memory has no method for. */
+  readonly conversation: Conversation
+  /** How the history is rendered, and so counted. */
+  readonly framing: TextFraming
 
   /** @throws {InvalidArgumentError} in one of its subclasses, for an option that is missing or out of range. */
   constructor(options: ConversationTokenBufferMemoryOptions) {
@@ -72,17 +74,17 @@ export class ConversationTokenBufferMemory {
     this.retentionRatio = checkRatio('retentionRatio', options.retentionRatio ?? 1)
     this.returnMessages = checkFlag('returnMessages', options.returnMessages ?? false)
     this.encoding = resolveEncoding(options)
-    this.#framing = textFraming({
+    this.framing = textFraming({
       ...(humanPrefix === undefined ? {} : { humanPrefix }),
       ...(aiPrefix === undefined ? {} : { aiPrefix }),
     })
-    this.humanPrefix = this.#framing.humanPrefix
-    this.aiPrefix = this.#framing.aiPrefix
-    this.#conversation = store.conversation({
+    this.humanPrefix = this.framing.humanPrefix
+    this.aiPrefix = this.framing.aiPrefix
+    this.conversation = store.conversation({
       userId,
       conversationId,
       encoding: this.encoding,
-      framing: this.#framing,
+      framing: this.framing,
     })
   }
 
@@ -100,12 +102,23 @@ export class ConversationTokenBufferMemory {
     options?: CallOptions,
   ): Promise<Record<string, string | Message[]>> {
     const { signal } = checkOptions('loadMemoryVariables', options)
-    const { messages } = await this.#conversation.loadWindow({
-      maxTokens: this.maxTokenLimit,
+    const { messages } = await this.loadWindow({ signal })
+    return { [this.memoryKey]: this.render(messages) }
+  }
+
+  /** The window that the history is made of; under `maxTokens` where that is less than the memory's own limit. */
+  loadWindow(options?: Partial<Omit<LoadWindowOptions, 'retentionRatio'>>): Promise<Window> {
+    const { maxTokens = Infinity, signal } = checkOptions('loadWindow', options)
+    return this.conversation.loadWindow({
+      maxTokens: Math.min(maxTokens, this.maxTokenLimit),
       retentionRatio: this.retentionRatio,
       signal,
     })
-    return { [this.memoryKey]: this.returnMessages ? messages : renderText(messages, this.#framing) }
+  }
+
+  /** Messages as this memory gives them: as they are with `returnMessages`, else as one string. */
+  render(messages: Message[]): string | Message[] {
+    return this.returnMessages ? messages : renderText(messages, this.framing)
   }
 
   /**
@@ -121,7 +134,7 @@ export class ConversationTokenBufferMemory {
     const { idempotencyKey, signal } = checkOptions('saveContext', options)
     const input = resolveInput(inputs, this.inputKey, this.memoryKey)
     const output = resolveOutput(outputs, this.outputKey)
-    await this.#conversation.append(
+    await this.conversation.append(
       [
         { role: 'user', content: input },
         { role: 'assistant', content: output },
@@ -132,7 +145,7 @@ export class ConversationTokenBufferMemory {
 
   /** Drops all turns of the conversation. */
   async clear(options?: CallOptions): Promise<void> {
-    await this.#conversation.clear(options)
+    await this.conversation.clear(options)
   }
 }
 

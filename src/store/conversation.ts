@@ -24,7 +24,7 @@ import type {
   RecountOptions,
   RewindOptions,
 } from './options.ts'
-import { Recount } from './recount.ts'
+import { recountAll } from './recount.ts'
 import { untilSettled } from './restart.ts'
 import { ruleName, ruleNamed, sameRule, type CountedAs } from './rule.ts'
 import { toStoredTurn, toWindow } from './turns.ts'
@@ -89,6 +89,11 @@ export class Conversation {
       if (!stored) await this.#recountIfOutdated(ruleOf(outcome), signal)
       return stored
     })
+  }
+
+  /** Throws what {@link append} would throw for these messages before it writes; for whoever has to know beforehand. */
+  check(messages: readonly Message[]): void {
+    draftTurn(messages, undefined, this.context.maxTurnCharacters)
   }
 
   /**
@@ -172,7 +177,7 @@ export class Conversation {
     const previous = this.counting
     this.counting = counting
     try {
-      return { turns: await this.#recountAs(counting, signal) }
+      return { turns: await recountAll(this.context, this.key, counting, signal) }
     } catch (error) {
       this.counting = previous
       throw error
@@ -207,7 +212,7 @@ export class Conversation {
     return untilSettled(async () => {
       const page = await this.context.calls.make(read, { effect: 'read', signal })
       if (this.isCurrent(page.head)) return page
-      await this.#recountAs(this.counting, signal)
+      await recountAll(this.context, this.key, this.counting, signal)
       return undefined
     })
   }
@@ -216,26 +221,7 @@ export class Conversation {
     recorded: CountingRule | undefined,
     signal: AbortSignal | undefined,
   ): Promise<void> {
-    if (!this.isCurrent(recorded)) await this.#recountAs(this.counting, signal)
-  }
-
-  /** Counts outside of any lock, then replaces the counts on condition that the conversation is still what was counted. */
-  async #recountAs(counting: Counting, signal: AbortSignal | undefined): Promise<number> {
-    const { calls, dialect } = this.context
-    const encoder = await loadEncoder(counting.encoding)
-    return untilSettled(async () => {
-      const recount = new Recount(encoder, counting)
-      const read = async () =>
-        calls.make(() => dialect.listTurns(this.key, recount.nextRange()), { effect: 'read', signal })
-      const { head, turns } = await read()
-      if (!head) return 0
-      for (let rows = turns; rows.length > 0; rows = (await read()).turns)
-        await inSlices(recount.add(rows), signal)
-      const recounted = { rule: ruleName(counting), turns: recount.turns }
-      const replace = () => dialect.replaceCounts(this.key, head, recounted)
-      const replaced = await calls.make(replace, { effect: 'repeatable', long: true, signal })
-      return replaced ? recount.turns.length : undefined
-    })
+    if (!this.isCurrent(recorded)) await recountAll(this.context, this.key, this.counting, signal)
   }
 }
 

@@ -1,8 +1,11 @@
-import type { TurnCounts, TurnRange, TurnRow } from '../dialect/dialect.ts'
+import type { ConversationKey, TurnCounts, TurnRange, TurnRow } from '../dialect/dialect.ts'
 import { countTurn, type Counting } from '../tokens/count.ts'
-import type { Encoder } from '../tokens/encoder.ts'
-import type { Steps } from '../tokens/steps.ts'
+import { loadEncoder, type Encoder } from '../tokens/encoder.ts'
+import { inSlices, type Steps } from '../tokens/steps.ts'
 import { decodeMessages } from './codec.ts'
+import type { ConversationContext } from './conversation.ts'
+import { untilSettled } from './restart.ts'
+import { ruleName } from './rule.ts'
 
 /** Turns that a recount reads at a time: enough to make reading cheap, few enough to hold in memory whatever they say. */
 const TURNS_PER_READ = 200
@@ -31,4 +34,30 @@ export class Recount {
       yield
     }
   }
+}
+
+/**
+ * Counts a conversation's turns anew, outside of any lock, and replaces all counts at once, on condition that the
+ * conversation is still what was counted; else it starts again. Gives how many turns there are.
+ */
+export async function recountAll(
+  { calls, dialect }: ConversationContext,
+  key: ConversationKey,
+  counting: Counting,
+  signal: AbortSignal | undefined,
+): Promise<number> {
+  const encoder = await loadEncoder(counting.encoding)
+  return untilSettled(async () => {
+    const recount = new Recount(encoder, counting)
+    const read = async () =>
+      calls.make(() => dialect.listTurns(key, recount.nextRange()), { effect: 'read', signal })
+    const { head, turns } = await read()
+    if (!head) return 0
+    for (let rows = turns; rows.length > 0; rows = (await read()).turns)
+      await inSlices(recount.add(rows), signal)
+    const recounted = { rule: ruleName(counting), turns: recount.turns }
+    const replace = () => dialect.replaceCounts(key, head, recounted)
+    const replaced = await calls.make(replace, { effect: 'repeatable', long: true, signal })
+    return replaced ? recount.turns.length : undefined
+  })
 }

@@ -15,7 +15,7 @@ function prefixOf(role: Role, { humanPrefix, aiPrefix }: TextFraming): string {
 }
 
 /** A message's content as text; parts that are not text as `[image]`, `[audio]`, `[file]`. */
-function contentText(message: Message): string {
+export function contentText(message: Message): string {
   return contentParts(message)
     .map((part) => partText(part) ?? PLACEHOLDERS.get(part.type) ?? `[${part.type}]`)
     .join('')

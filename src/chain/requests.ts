@@ -1,0 +1,111 @@
+import { ContextWindowExceededError } from '../errors.ts'
+import { loadEncoder } from '../tokens/encoder.ts'
+import { contentText, renderText } from '../tokens/render.ts'
+import { inSlices } from '../tokens/steps.ts'
+import type { Message, StoredTurn } from '../types.ts'
+import { countMessages } from './cost.ts'
+import { exchangeOf, type ModelRequest, type Round } from './endpoints/endpoint.ts'
+import type { ChainSettings } from './options.ts'
+
+/** The requests of one turn: the first, and one more each time that tools were called. */
+export class Requests {
+  readonly #settings: ChainSettings
+  readonly #input: string
+  readonly #signal: AbortSignal | undefined
+  /** The history that the next request carries, oldest first. */
+  #turns: readonly StoredTurn[] = []
+
+  constructor(settings: ChainSettings, input: string, signal: AbortSignal | undefined) {
+    this.#settings = settings
+    this.#input = input
+    this.#signal = signal
+  }
+
+  /**
+   * Loads the history: one statement. With a `contextWindow` its limit is what the rest of the request leaves.
+   *
+   * @throws {ContextWindowExceededError} when the rest alone leaves nothing for the reply.
+   */
+  async loadHistory(): Promise<void> {
+    const { memory, maxRequestTokens } = this.#settings
+    const signal = this.#signal
+    const maxTokens =
+      maxRequestTokens === undefined
+        ? memory.maxTokenLimit
+        : maxRequestTokens - this.#checkFits(await this.#count(this.#build([])))
+    this.#turns = (await memory.loadWindow({ maxTokens, signal })).turns
+  }
+
+  /** The history as the memory gives it. */
+  get history(): string | Message[] {
+    return this.#settings.memory.render(this.#turns.flatMap((turn) => turn.messages))
+  }
+
+  /**
+   * The next request, after these rounds, and its tokens, where somebody wants to know. The history is the one that was
+   * loaded; where the turn has grown so long that it does not fit any more, its oldest turns are left out.
+   *
+   * @throws {ContextWindowExceededError} when the rest alone leaves nothing for the reply.
+   */
+  async next(rounds: readonly Round[]): Promise<{ request: ModelRequest; tokens: number }> {
+    const { maxRequestTokens, listener } = this.#settings
+    if (maxRequestTokens === undefined) {
+      const request = this.#build(rounds)
+      return { request, tokens: listener ? await this.#count(request) : 0 }
+    }
+    for (;;) {
+      const request = this.#build(rounds)
+      const tokens = await this.#count(request)
+      if (tokens <= maxRequestTokens) return { request, tokens }
+      if (this.#turns.length === 0) this.#checkFits(tokens)
+      await this.#leaveOut(tokens - maxRequestTokens)
+    }
+  }
+
+  /** A request as text: its prompt, or a line a message; then what has happened in the turn so far. */
+  asText({ opening, rounds }: ModelRequest): string {
+    const { template, memory } = this.#settings
+    const prompt = template ? opening.map(contentText).join('\n\n') : renderText(opening, memory.framing)
+    return rounds.length === 0 ? prompt : `${prompt}\n${renderText(exchangeOf(rounds), memory.framing)}`
+  }
+
+  #build(rounds: readonly Round[]): ModelRequest {
+    const { model, system, template, tools, maxOutputTokens } = this.#settings
+    const history = this.#turns.flatMap((turn) => turn.messages)
+    const input = (content: string): Message => ({ role: 'user', content })
+    const said = template
+      ? [input(template.fill(this.#settings.memory.render(history) as string, this.#input))]
+      : [...history, input(this.#input)]
+    const opening: Message[] = system === undefined ? said : [{ role: 'system', content: system }, ...said]
+    return { model, opening, rounds, tools, maxOutputTokens }
+  }
+
+  async #count(request: ModelRequest): Promise<number> {
+    const { memory, endpoint, countPart } = this.#settings
+    const encoder = await loadEncoder(memory.encoding)
+    return inSlices(endpoint.count(request, encoder, countPart), this.#signal)
+  }
+
+  #checkFits(tokens: number): number {
+    const { maxRequestTokens = tokens } = this.#settings
+    if (tokens <= maxRequestTokens) return tokens
+    throw new ContextWindowExceededError(
+      `System message, tools and input have ${tokens} tokens, and contextWindow less maxOutputTokens leaves ` +
+        `${maxRequestTokens}. The model was not asked.`,
+    )
+  }
+
+  /** Leaves out the oldest turns until these tokens are saved. In a string a turn has what it was counted as. */
+  async #leaveOut(excess: number): Promise<void> {
+    const { memory, template, countPart } = this.#settings
+    const encoder = await loadEncoder(memory.encoding)
+    let oldest = 0
+    for (let saved = 0; saved < excess && oldest < this.#turns.length; oldest++) {
+      const turn = this.#turns[oldest]!
+      saved += template
+        ? turn.tokenCount
+        : await inSlices(countMessages(turn.messages, encoder, countPart), this.#signal)
+    }
+    this.#turns = this.#turns.slice(oldest)
+  }
+}

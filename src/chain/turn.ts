@@ -1,0 +1,157 @@
+import { randomUUID } from 'node:crypto'
+import { isDeepStrictEqual } from 'node:util'
+import { IdempotencyConflictError, IncompleteReplyError, SaveFailedError, ToolLoopError } from '../errors.ts'
+import { contentText } from '../tokens/render.ts'
+import type { Message, Metadata, StoredTurn, UserMessage } from '../types.ts'
+import { ask } from './ask.ts'
+import { exchangeOf, type Round } from './endpoints/endpoint.ts'
+import type { ChainSettings } from './options.ts'
+import { Reply } from './reply.ts'
+import { Requests } from './requests.ts'
+import { runTools } from './tools.ts'
+
+/** What a turn begins with. */
+export interface TurnCall {
+  readonly input: string
+  readonly idempotencyKey: string | undefined
+  readonly signal: AbortSignal | undefined
+  /** True yields the replies in pieces as they come, false each one whole. */
+  readonly streaming: boolean
+}
+
+/** A turn that is stored. */
+export interface TakenTurn {
+  /** What the model was given, as the memory gives it; of a turn that had been stored before, what it would be given now. */
+  readonly history: string | Message[]
+  readonly reply: string
+}
+
+/** Why a stream did not come to its end: the caller stopped reading, aborted, the model failed, or gave no finish reason. */
+type PartialReason = 'stopped' | 'aborted' | 'failed' | 'unfinished'
+
+/** One turn: the model is asked, its tools run until it answers, and the whole exchange is stored once, when it is complete. */
+export class Turn {
+  readonly #settings: ChainSettings
+  readonly #call: TurnCall
+  readonly #input: UserMessage
+  readonly #requests: Requests
+  readonly #start = performance.now()
+  readonly #rounds: Round[] = []
+  #reply = new Reply()
+
+  constructor(settings: ChainSettings, call: TurnCall) {
+    this.#settings = settings
+    this.#call = call
+    this.#input = { role: 'user', content: call.input }
+    this.#requests = new Requests(settings, call.input, call.signal)
+  }
+
+  /** Yields the texts of the replies. A turn that is stored under the key already is given as it is; no model is asked. */
+  async *take(): AsyncGenerator<string, TakenTurn> {
+    const { conversation } = this.#settings.memory
+    // Before anything is paid for: what could not be stored with the best of replies.
+    conversation.check([this.#input])
+    const stored = await this.#findStored()
+    await this.#requests.loadHistory()
+    const { history } = this.#requests
+    if (stored) {
+      const reply = replyOf(stored)
+      if (reply !== '') yield reply
+      return { history, reply }
+    }
+    let unfinished: PartialReason | undefined = 'stopped'
+    try {
+      yield* this.#converse()
+      unfinished = undefined
+    } catch (error) {
+      if (this.#call.signal?.aborted) unfinished = 'aborted'
+      else unfinished = error instanceof IncompleteReplyError ? 'unfinished' : 'failed'
+      throw error
+    } finally {
+      if (unfinished !== undefined) await this.#keepPartial(unfinished)
+    }
+    return { history, reply: replyOf(await this.#save()) }
+  }
+
+  async *#converse(): AsyncGenerator<string, void> {
+    const { maxToolRounds, runTool } = this.#settings
+    for (;;) {
+      yield* this.#ask()
+      const { toolCalls } = this.#reply
+      if (toolCalls.length === 0) return
+      if (!runTool) throw new IncompleteReplyError('The model called a tool, and it was given none.')
+      if (this.#rounds.length === maxToolRounds) {
+        throw new ToolLoopError(
+          `The model called tools ${maxToolRounds} times in a turn and has not answered.`,
+        )
+      }
+      const results = await runTools(toolCalls, runTool, this.#call.signal)
+      this.#rounds.push({ reply: this.#reply, results })
+      this.#reply = new Reply()
+    }
+  }
+
+  async *#ask(): AsyncGenerator<string, void> {
+    const { listener } = this.#settings
+    const round = this.#rounds.length + 1
+    const { request, tokens } = await this.#requests.next(this.#rounds)
+    listener?.({ type: 'prompt', round, prompt: this.#requests.asText(request), tokens })
+    const start = performance.now()
+    yield* ask(this.#settings, request, this.#reply, this.#call)
+    const { shown: reply, toolCalls, finishReason, usage } = this.#reply
+    const durationMs = performance.now() - start
+    listener?.({ type: 'reply', round, reply, toolCalls, finishReason, usage, durationMs })
+  }
+
+  /** @throws {IdempotencyConflictError} when the key stands for a turn with another input. */
+  async #findStored(): Promise<StoredTurn | undefined> {
+    const { idempotencyKey, signal } = this.#call
+    if (idempotencyKey === undefined) return undefined
+    const turn = await this.#settings.memory.conversation.findTurn(idempotencyKey, { signal })
+    if (!turn || isDeepStrictEqual(turn.messages[0], this.#input)) return turn
+    throw new IdempotencyConflictError(
+      `The idempotency key stands for the turn at position ${turn.position}, whose input is another. ` +
+        'The model was not asked. Use a new key for a new input.',
+    )
+  }
+
+  /** The signal plays no part any more: a reply that is complete is kept. */
+  async #save(): Promise<StoredTurn> {
+    const turn = await this.#append([this.#input, ...exchangeOf(this.#rounds), this.#reply.message()])
+    this.#settings.listener?.({ type: 'saved', turn, durationMs: performance.now() - this.#start })
+    return turn
+  }
+
+  async #keepPartial(reason: PartialReason): Promise<void> {
+    if (!this.#settings.keepPartial || !this.#call.streaming) return
+    const came = exchangeOf(this.#rounds)
+    // Calls of tools that have no results would make the history one that models refuse.
+    if (this.#reply.shown !== '') came.push(this.#reply.message({ toolCalls: [] }))
+    if (came.length > 0) await this.#append([this.#input, ...came], { partial: true, reason })
+  }
+
+  async #append(messages: Message[], metadata?: Metadata): Promise<StoredTurn> {
+    const { conversation } = this.#settings.memory
+    // A key in any case: an append whose answer got lost can then be made again.
+    const { idempotencyKey = randomUUID(), streaming } = this.#call
+    try {
+      return await conversation.append(messages, { idempotencyKey, metadata })
+    } catch (error) {
+      // The same call was made twice at once and the other was faster: its turn is the one that counts. Not where
+      // another reply has been shown already.
+      const stored = error instanceof IdempotencyConflictError && !streaming && (await this.#findStored())
+      if (stored) return stored
+      const turn = { reply: this.#reply.shown, messages, idempotencyKey, metadata }
+      throw new SaveFailedError('The model answered, and the turn could not be saved. The error holds it.', {
+        cause: error,
+        turn,
+      })
+    }
+  }
+}
+
+/** The text of a stored turn's answer: of its last message from the assistant. */
+function replyOf({ messages }: StoredTurn): string {
+  const answer = messages.findLast(({ role }) => role === 'assistant')
+  return answer ? contentText(answer) : ''
+}
