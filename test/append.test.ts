@@ -239,6 +239,29 @@ onEachDatabase('an idempotency key', (database) => {
     }
   })
 
+  it('finds its turn, and no other of another conversation or user', async () => {
+    const store = await database.open()
+    const key = newKey()
+    const conversation = store.conversation(key)
+    const stored = await conversation.append(turnOf('one'), { idempotencyKey: 'k', metadata: { a: 1 } })
+    await conversation.append(turnOf('two'), { idempotencyKey: 'other' })
+    expect(await conversation.findTurn('k')).toEqual(stored)
+    expect(await conversation.findTurn('K')).toBeUndefined()
+    expect(await store.conversation({ ...key, userId: 'eve' }).findTurn('k')).toBeUndefined()
+    expect(await newConversation(store).findTurn('k')).toBeUndefined()
+    await conversation.clear()
+    expect(await conversation.findTurn('k')).toBeUndefined()
+  })
+
+  it('gives a turn that it finds with the counts of the encoding it is asked for', async () => {
+    const store = await database.open()
+    const key = newKey()
+    await store.conversation({ ...key, encoding: 'gpt2' }).append(turnOf('早上好'), { idempotencyKey: 'k' })
+    const found = await store.conversation(key).findTurn('k')
+    expect(found).toEqual((await store.conversation(key).listTurns())[0])
+    expect(await store.conversation(key).countedAs()).toMatchObject({ encoding: 'o200k_base' })
+  })
+
   it('is free again once its turn was dropped', async () => {
     const conversation = newConversation(await database.open())
     await conversation.append(turnOf('kept'), { idempotencyKey: 'kept' })

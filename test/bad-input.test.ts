@@ -225,6 +225,8 @@ onEachDatabase('bad input', (database) => {
         append: () => conversation.append(TURN, options),
         loadWindow: () => conversation.loadWindow(options),
         listTurns: () => conversation.listTurns(options),
+        findTurn: () => conversation.findTurn('k', options),
+        countedAs: () => conversation.countedAs(options),
         rewind: () => conversation.rewind(options),
         clear: () => conversation.clear(options),
         recount: () => conversation.recount(options),
@@ -236,6 +238,7 @@ onEachDatabase('bad input', (database) => {
         textFraming: () => textFraming(options as never),
         'memory.saveContext': () => memory.saveContext({ input: 'hi' }, { output: 'ho' }, options as never),
         'memory.loadMemoryVariables': () => memory.loadMemoryVariables({}, options as never),
+        'memory.loadWindow': () => memory.loadWindow(options as never),
         'memory.clear': () => memory.clear(options as never),
       }
       for (const [name, call] of Object.entries(calls)) {
@@ -252,6 +255,8 @@ onEachDatabase('bad input', (database) => {
         append: () => conversation.append(TURN, { signal }),
         loadWindow: () => conversation.loadWindow({ maxTokens: 10, signal }),
         listTurns: () => conversation.listTurns({ signal }),
+        findTurn: () => conversation.findTurn('k', { signal }),
+        countedAs: () => conversation.countedAs({ signal }),
         rewind: () => conversation.rewind({ to: 0, signal }),
         clear: () => conversation.clear({ signal }),
         recount: () => conversation.recount({ signal }),
@@ -691,6 +696,8 @@ onEachDatabase('bad input', (database) => {
       'listTurns(x)': (x) => store.conversation(FUZZ).listTurns(x),
       'listTurns({ after: x, before: x, limit: x })': (x) =>
         store.conversation(FUZZ).listTurns({ after: x, before: x, limit: x }),
+      'findTurn(x)': (x) => store.conversation(FUZZ).findTurn(x),
+      'check(x)': (x) => store.conversation(FUZZ).check(x),
       'rewind(x)': (x) => store.conversation(FUZZ).rewind(x),
       'rewind({ to: x })': (x) => store.conversation(FUZZ).rewind({ to: x }),
       'clear(x)': (x) => store.conversation(FUZZ).clear(x),

@@ -28,6 +28,8 @@ const READS: Record<string, (store: ConversationStore, call?: Call) => Promise<u
   loadWindow: (store, call) => store.conversation(KEY).loadWindow({ maxTokens: 1000, ...call }),
   listTurns: (store, call) => store.conversation(KEY).listTurns(call),
   'listTurns before': (store, call) => store.conversation(KEY).listTurns({ before: 9, ...call }),
+  findTurn: (store, call) => store.conversation(KEY).findTurn('k', call),
+  countedAs: (store, call) => store.conversation(KEY).countedAs(call),
   listConversations: (store, call) => store.listConversations('ada', call),
 }
 const WRITES: Record<string, (store: ConversationStore, call?: Call) => Promise<unknown>> = {

@@ -160,7 +160,8 @@ describe('a window of a million turns on postgres', () => {
     await conversation.listTurns({ limit: 10 })
     await conversation.listTurns({ after: 500_000, limit: 10 })
     await conversation.listTurns({ before: 500_000, limit: 10 })
-    expect(host.statements).toHaveLength(4)
+    await conversation.findTurn('nobody')
+    expect(host.statements).toHaveLength(5)
     for (const statement of [...host.statements]) {
       const [{ Plan }] = await explain(statement, 'force_custom_plan')
       const turns = nodesOf(Plan).filter((node) => node['Relation Name'] === 'backscroll_turns')
@@ -299,6 +300,17 @@ describe('a window of a million turns on sqlite', () => {
       ])
       expect(plan.filter((step) => /^SCAN backscroll_|USE TEMP B-TREE/.test(step))).toEqual([])
     }
+  })
+
+  it('and a turn is found by its key alone', async () => {
+    host.statements.length = 0
+    await host.store.conversation({ userId: 'ada', conversationId: 'long' }).findTurn('nobody')
+    expect(host.statements).toHaveLength(1)
+    const plan = planOf(host.statements[0]!)
+    expect(plan.filter((step) => step.includes('backscroll_turns'))).toEqual([
+      'SEARCH backscroll_turns USING INDEX backscroll_turns_idempotency_key ' +
+        '(user_id=? AND conversation_id=? AND idempotency_key=?)',
+    ])
   })
 
   function planOf({ sql, params }: Statement): string[] {

@@ -199,6 +199,19 @@ onEachDatabase('ConversationTokenBufferMemory', (database) => {
     expect(await load(0.5)).toEqual({ history: Array(6).fill('Human: hi\nAI: whats up').join('\n') })
   })
 
+  it('gives the window behind the history, under its own limit or a lower one, and the conversation itself', async () => {
+    const memory = memoryOf({ maxTokenLimit: 12 })
+    for (const [input, output] of SMALL_TALK) await memory.saveContext({ input }, { output })
+    const positions = async (maxTokens?: number) =>
+      (await memory.loadWindow({ maxTokens })).turns.map(({ position }) => position)
+    expect(await positions()).toEqual([2])
+    expect(await positions(1000)).toEqual([2])
+    expect(await positions(5)).toEqual([])
+    await expect(positions(NaN)).rejects.toMatchObject({ code: 'INVALID_LIMIT' })
+    expect(await memory.conversation.loadWindow({ maxTokens: 1000 })).toMatchObject({ omittedTurns: 0 })
+    expect(memory.render((await memory.loadWindow()).messages)).toBe('Human: not much you\nAI: not much')
+  })
+
   it('drops everything with clear', async () => {
     const memory = memoryOf()
     await memory.saveContext({ input: 'hi' }, { output: 'whats up' })

@@ -8,6 +8,7 @@ import {
   type Message,
 } from '../src/index.ts'
 import { loadEncoder } from '../src/tokens/encoder.ts'
+import { toFraming } from '../src/tokens/framing.ts'
 import { onEachDatabase } from './support/databases.ts'
 import { expectConsistent, oneTo, runSql, turnOf } from './support/inspect.ts'
 import { chatTokens, oracleCount, render, textTokens } from './support/oracle.ts'
@@ -92,6 +93,26 @@ onEachDatabase('a conversation that was counted under another rule', (database) 
       await expectCounted(id, rule, turns)
     })
 
+    it('is counted anew before a turn is found by its key', async () => {
+      const { id, turns } = await oldConversation()
+      expect(await open(id, rule).findTurn('last')).toMatchObject({
+        position: 6,
+        tokenCount: tokensOf(turns[5]!, rule),
+      })
+      await expectCounted(id, rule, turns)
+    })
+
+    it('is left as it is by whoever asks how it was counted, and opens it so', async () => {
+      const { id, turns } = await oldConversation()
+      await open(id, OLD).recount(rule)
+      const recorded = await open(id, OLD).countedAs()
+      expect(recorded).toEqual({ encoding: rule.encoding, framing: toFraming(rule.framing) })
+      await store
+        .conversation({ userId: 'ada', conversationId: id, ...recorded })
+        .loadWindow({ maxTokens: 9 })
+      await expectCounted(id, rule, turns)
+    })
+
     it('is counted anew before a turn is appended', async () => {
       const { id, turns } = await oldConversation()
       const turn = turnOf('and now', '漢字 again')
@@ -121,6 +142,20 @@ onEachDatabase('a conversation that was counted under another rule', (database) 
   })
 
   const NEW: Rule = { encoding: 'o200k_base', framing: 'text' }
+
+  it('does not tell how a conversation was counted that is not there, or was changed by something else', async () => {
+    expect(await open('none', OLD).countedAs()).toBeUndefined()
+    for (const [column, value] of [
+      ['encoding', 'o900k'],
+      ['framing', 'text'],
+      ['framing', 'text ["", "AI"]'],
+      ['framing', 'text {'],
+    ] as const) {
+      const { id } = await oldConversation(1)
+      await runSql(database, `update backscroll_conversations set ${column} = '${value}' where id = '${id}'`)
+      await expect(open(id, OLD).countedAs(), value).rejects.toMatchObject({ code: 'CORRUPT_DATA' })
+    }
+  })
 
   it('is counted in one go however long it is', async () => {
     const { id, turns } = await oldConversation(450)

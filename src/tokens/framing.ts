@@ -63,8 +63,9 @@ export function framingName(framing: Framing): string {
  * @throws {InvalidFramingError} | {SyntaxError} for a name that it did not give.
  */
 export function framingNamed(name: string): Framing {
-  if (!name.startsWith('text ')) return toFraming(name)
-  const [humanPrefix, aiPrefix] = JSON.parse(name.slice('text '.length)) as [string, string]
+  if (name === 'chat') return { kind: 'chat' }
+  const [, prefixes = ''] = /^text (.*)$/s.exec(name) ?? []
+  const [humanPrefix, aiPrefix] = JSON.parse(prefixes) as [string, string]
   return textFraming({ humanPrefix, aiPrefix })
 }
 
