@@ -9,6 +9,7 @@ export type { Conversation } from './store/conversation.ts'
 export type { CountedAs } from './store/rule.ts'
 export type {
   ConversationTokenBufferMemoryOptions,
+  MemoryWindowOptions,
   SaveContextOptions,
 } from './memory/token-buffer-memory.ts'
 export type * from './store/options.ts'

@@ -3,7 +3,7 @@ import { kindOf } from '../redact.ts'
 import { checkFlag, checkOptions, checkRatio, checkWhole } from '../store/arguments.ts'
 import type { ConversationStore } from '../store/conversation-store.ts'
 import type { Conversation } from '../store/conversation.ts'
-import type { CallOptions, LoadWindowOptions } from '../store/options.ts'
+import type { CallOptions } from '../store/options.ts'
 import { checkEncoding, DEFAULT_ENCODING, encodingForModel, type EncodingName } from '../tokens/encodings.ts'
 import { textFraming, type TextFraming } from '../tokens/framing.ts'
 import { renderText } from '../tokens/render.ts'
@@ -43,6 +43,12 @@ export interface ConversationTokenBufferMemoryOptions {
 export interface SaveContextOptions extends CallOptions {
   /** Names this turn, so that saving it again adds nothing. */
   readonly idempotencyKey?: string | undefined
+}
+
+/** How much of a memory's window to load. */
+export interface MemoryWindowOptions extends CallOptions {
+  /** A lower limit than the memory's own, for this call. A whole number of tokens, 0 or more. */
+  readonly maxTokens?: number | undefined
 }
 
 /**
@@ -107,7 +113,7 @@ export class ConversationTokenBufferMemory {
   }
 
   /** The window that the history is made of; under `maxTokens` where that is less than the memory's own limit. */
-  loadWindow(options?: Partial<Omit<LoadWindowOptions, 'retentionRatio'>>): Promise<Window> {
+  loadWindow(options?: MemoryWindowOptions): Promise<Window> {
     const { maxTokens = Infinity, signal } = checkOptions('loadWindow', options)
     return this.conversation.loadWindow({
       maxTokens: Math.min(maxTokens, this.maxTokenLimit),
