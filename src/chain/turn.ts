@@ -108,11 +108,15 @@ export class Turn {
     const { idempotencyKey, signal } = this.#call
     if (idempotencyKey === undefined) return undefined
     const turn = await this.#settings.memory.conversation.findTurn(idempotencyKey, { signal })
-    if (!turn || isDeepStrictEqual(turn.messages[0], this.#input)) return turn
+    if (!turn || this.#isSameInput(turn)) return turn
     throw new IdempotencyConflictError(
       `The idempotency key stands for the turn at position ${turn.position}, whose input is another. ` +
         'The model was not asked. Use a new key for a new input.',
     )
+  }
+
+  #isSameInput({ messages }: StoredTurn): boolean {
+    return isDeepStrictEqual(messages[0], this.#input)
   }
 
   /** The signal plays no part any more: a reply that is complete is kept. */
@@ -133,20 +137,28 @@ export class Turn {
   async #append(messages: Message[], metadata?: Metadata): Promise<StoredTurn> {
     const { conversation } = this.#settings.memory
     // A key in any case: an append whose answer got lost can then be made again.
-    const { idempotencyKey = randomUUID(), streaming } = this.#call
+    const { idempotencyKey = randomUUID() } = this.#call
     try {
       return await conversation.append(messages, { idempotencyKey, metadata })
     } catch (error) {
-      // The same call was made twice at once and the other was faster: its turn is the one that counts. Not where
-      // another reply has been shown already.
-      const stored = error instanceof IdempotencyConflictError && !streaming && (await this.#findStored())
+      const stored = error instanceof IdempotencyConflictError && (await this.#overtakenBy(idempotencyKey))
       if (stored) return stored
-      const turn = { reply: this.#reply.shown, messages, idempotencyKey, metadata }
       throw new SaveFailedError('The model answered, and the turn could not be saved. The error holds it.', {
         cause: error,
-        turn,
+        turn: { reply: this.#reply.shown, messages, idempotencyKey, metadata },
       })
     }
+  }
+
+  /**
+   * The turn of the same call that was made twice at once and was faster there: it is the one that counts. None where
+   * another reply has been shown already, or where it cannot be found: what is in hand then goes into the error.
+   */
+  async #overtakenBy(idempotencyKey: string): Promise<StoredTurn | undefined> {
+    if (this.#call.streaming) return undefined
+    const { conversation } = this.#settings.memory
+    const stored = await conversation.findTurn(idempotencyKey).catch(() => undefined)
+    return stored && this.#isSameInput(stored) ? stored : undefined
   }
 }
 
