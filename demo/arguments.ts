@@ -1,4 +1,4 @@
-import { parseArgs } from 'node:util'
+import { parseOptions, wholeNumber, WrongArgumentsError } from '../src/cli/arguments.ts'
 
 /** What the demo was asked to do. */
 export interface Arguments {
@@ -11,9 +11,6 @@ export interface Arguments {
   readonly limit: number
   readonly turns: number
 }
-
-/** The command line is wrong. Its message never repeats a value: it may be a URL with a password. */
-export class WrongArgumentsError extends Error {}
 
 export const HELP = `Shows what backscroll does, on a real database. Needs no key and no server.
 
@@ -31,12 +28,19 @@ OpenAI chat form. Stored twice in the same database, it is there once.
 
 npm prints the command that it runs. Leave a password out of the URL and give it in PGPASSWORD.`
 
+const OPTIONS = {
+  database: { type: 'string' },
+  keep: { type: 'boolean' },
+  limit: { type: 'string' },
+  turns: { type: 'string' },
+  help: { type: 'boolean', short: 'h' },
+} as const
+
 /** @throws {WrongArgumentsError} for anything that HELP does not list. */
 export function parseArguments(args: readonly string[]): Arguments | 'help' {
-  const { values, positionals } = split(args)
+  const { values, positionals } = parseOptions(args, OPTIONS, { positionals: 1 })
   if (values.help) return 'help'
-  const [file, ...others] = positionals
-  if (others.length > 0) throw new WrongArgumentsError(`One FILE at most; got ${positionals.length}.`)
+  const [file] = positionals
   // Such a FILE is a URL whose --database was forgotten; "no such file" would print it, password included.
   if (file !== undefined && /^\w+:/.test(file)) {
     throw new WrongArgumentsError('FILE is a path. Name a database with --database URL.')
@@ -48,29 +52,9 @@ export function parseArguments(args: readonly string[]): Arguments | 'help' {
     database: values.database === undefined ? undefined : checkUrl(values.database),
     file,
     keep: values.keep ?? false,
-    limit: values.limit === undefined ? 2000 : checkCount('--limit', values.limit, 0),
+    limit: values.limit === undefined ? 2000 : wholeNumber('--limit', values.limit, 0),
     // Below 100 the long conversation would be shorter than the short one.
-    turns: values.turns === undefined ? 100_000 : checkCount('--turns', values.turns, 100),
-  }
-}
-
-function split(args: readonly string[]) {
-  try {
-    return parseArgs({
-      args: [...args],
-      allowPositionals: true,
-      options: {
-        database: { type: 'string' },
-        keep: { type: 'boolean' },
-        limit: { type: 'string' },
-        turns: { type: 'string' },
-        help: { type: 'boolean', short: 'h' },
-      },
-    })
-  } catch (error) {
-    if (!(error instanceof TypeError)) throw error
-    const [what] = error.message.split('. ')
-    throw new WrongArgumentsError(`${what}. --help lists the options.`)
+    turns: values.turns === undefined ? 100_000 : wholeNumber('--turns', values.turns, 100),
   }
 }
 
@@ -81,10 +65,4 @@ function checkUrl(given: string): string {
   if (/^sqlite:./.test(url) && url !== 'sqlite::memory:') return url
   if (/^postgres(ql)?:\/\/./.test(url)) return url
   throw new WrongArgumentsError('--database takes sqlite:PATH or postgres://….')
-}
-
-function checkCount(name: string, text: string, least: number): number {
-  const count = Number(text)
-  if (/^\d+$/.test(text) && Number.isSafeInteger(count) && count >= least) return count
-  throw new WrongArgumentsError(`${name} takes a whole number of ${least} or more.`)
 }

@@ -1,7 +1,8 @@
+import { count, table, title } from '../src/cli/print.ts'
 import type { Conversation, ConversationStore, Window } from '../src/index.ts'
 import type { DemoDatabase } from './database.ts'
 import { fill, NEWEST } from './fill.ts'
-import { count, machine, ms, table, title } from './print.ts'
+import { machine, ms } from './print.ts'
 
 /** Loads of each window that are timed, and those before them that are not, while the code gets warm. */
 const LOADS = 500

@@ -1,14 +1,10 @@
-import { stat } from 'node:fs/promises'
-import {
-  IdempotencyConflictError,
-  InvalidArgumentError,
-  type ConversationStore,
-  type Message,
-  type StoredTurn,
-} from '../src/index.ts'
-import { abridged, count, faint, machine, ms, table, title } from './print.ts'
-import { Progress } from './progress.ts'
-import { BadLineError, readRecords, type RecordedConversation } from './records.ts'
+import { basename } from 'node:path'
+import { abridged, count, faint, table, title } from '../src/cli/print.ts'
+import { Progress } from '../src/cli/progress.ts'
+import type { ConversationStore, Message } from '../src/index.ts'
+import { fileToRead } from '../src/transfer/files.ts'
+import { importConversations, type ImportTotals } from '../src/transfer/import.ts'
+import { machine, ms } from './print.ts'
 
 /** Stores the conversations of a file, then shows for each user what a model would be given of their latest one. */
 export async function storeAndShow(
@@ -44,47 +40,17 @@ export async function storeAndShow(
   console.log(machine())
 }
 
-interface Totals {
-  /** In the order of the file. */
-  readonly users: Set<string>
-  conversations: number
-  /** Turns that this run added, and turns that were there before. */
-  stored: number
-  already: number
-  tokens: number
-}
-
-async function storeFile(store: ConversationStore, file: string): Promise<Totals> {
-  const totals: Totals = { users: new Set(), conversations: 0, stored: 0, already: 0, tokens: 0 }
-  const progress = new Progress((await stat(file)).size, { from: 0, unit: 'bytes' })
-  for await (const record of readRecords(file)) {
-    for await (const { replayed, tokenCount } of appendTurns(store, record)) {
-      totals[replayed ? 'already' : 'stored']++
-      totals.tokens += tokenCount
-    }
-    totals.users.add(record.userId)
-    totals.conversations++
-    await progress.to(record.bytes)
-  }
+async function storeFile(store: ConversationStore, file: string): Promise<ImportTotals> {
+  const { size, chunks } = await fileToRead(file)
+  const progress = new Progress(size, { from: 0, unit: 'bytes', on: process.stdout })
+  const totals = await importConversations(store, chunks, {
+    userId: 'me',
+    sourceName: basename(file),
+    afterTurn: ({ bytes }) => progress.to(bytes),
+  })
+  await progress.to(totals.bytes)
   console.log(`${abridged(file, 60)}: ${progress.finish()}`)
   return totals
-}
-
-/** Each turn has a key, its number in the conversation, so that storing a file again adds nothing. */
-async function* appendTurns(
-  store: ConversationStore,
-  { line, userId, conversationId, turns }: RecordedConversation,
-): AsyncGenerator<StoredTurn> {
-  for (const [index, messages] of turns.entries()) {
-    try {
-      const conversation = store.conversation({ userId, conversationId })
-      yield await conversation.append(messages, { idempotencyKey: `turn-${index + 1}` })
-    } catch (error) {
-      const isInFile = error instanceof InvalidArgumentError || error instanceof IdempotencyConflictError
-      if (!isInFile) throw error
-      throw new BadLineError(line, `turn ${index + 1}: ${error.message}`)
-    }
-  }
 }
 
 /** Prints the window of the conversation that the user wrote to last; gives the milliseconds that loading it took. */

@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { withoutCredentials } from '../src/cli/database.ts'
 
 /** The database that the demo works on. */
 export interface DemoDatabase {
@@ -23,14 +24,3 @@ export function demoDatabase(url: string | undefined, { keep }: { keep: boolean 
   const created = `sqlite:${join(folder, 'demo.db')}`
   return { url: created, shown: created, temporary: !keep }
 }
-
-/** A database URL as it may be printed: `postgres://host:port/database`, or `postgres://…` where that is not certain. */
-export function withoutCredentials(url: string): string {
-  if (url.startsWith('sqlite:')) return url
-  // Several hosts cannot be read here. And where an @ follows the host, that was a password with a bare / ? or #.
-  if (!URL.canParse(url)) return HIDDEN
-  const { protocol, host, pathname, search, hash } = new URL(url)
-  return `${pathname}${search}${hash}`.includes('@') ? HIDDEN : `${protocol}//${host}${pathname}`
-}
-
-const HIDDEN = 'postgres://…'

@@ -1,9 +1,9 @@
+import { count } from '../src/cli/print.ts'
+import { Progress } from '../src/cli/progress.ts'
 import type { Conversation, ConversationStore } from '../src/index.ts'
 import type { DemoDatabase } from './database.ts'
 import { generatedTurn } from './generated-turn.ts'
 import { openHost } from './host.ts'
-import { count } from './print.ts'
-import { Progress } from './progress.ts'
 
 const USER = 'backscroll-demo'
 
@@ -42,7 +42,7 @@ async function appendInBatches(
 ): Promise<void> {
   const host = await openHost(url, key)
   try {
-    const progress = new Progress(to, { from, unit: 'turns' })
+    const progress = new Progress(to, { from, unit: 'turns', on: process.stdout })
     for (let next = from; next < to; next = progress.done) {
       const batch = Math.min(host.batch, to - next)
       await host.appendAll(Array.from({ length: batch }, (_, index) => generatedTurn(turns - next - index)))
@@ -59,7 +59,7 @@ async function appendOneByOne(
   { from, turns }: { from: number; turns: number },
 ): Promise<void> {
   if (from >= turns) return
-  const progress = new Progress(turns, { from, unit: 'turns' })
+  const progress = new Progress(turns, { from, unit: 'turns', on: process.stdout })
   for (let next = from; next < turns; next++) {
     await conversation.append(generatedTurn(turns - next))
     await progress.to(next + 1)

@@ -1,5 +1,5 @@
+import { oneLine, stopWithReader } from '../src/cli/print.ts'
 import { ConversationTokenBufferMemory, openStore } from '../src/index.ts'
-import { oneLine, stopWithReader } from './print.ts'
 import { SEED, URL_VARIABLE } from './seed.ts'
 
 stopWithReader()

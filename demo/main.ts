@@ -1,10 +1,12 @@
+import { WrongArgumentsError } from '../src/cli/arguments.ts'
+import { oneLine, stopWithReader } from '../src/cli/print.ts'
 import { openStore } from '../src/index.ts'
-import { HELP, parseArguments, WrongArgumentsError, type Arguments } from './arguments.ts'
+import { HELP, parseArguments, type Arguments } from './arguments.ts'
 import { fillAndCompare } from './compare.ts'
 import { storeAndShow } from './conversations.ts'
 import { demoDatabase } from './database.ts'
-import { oneLine, stopWithReader } from './print.ts'
 import { saveAndLoadSeed } from './seed.ts'
+import { talk } from './talk.ts'
 
 stopWithReader()
 process.exitCode = await main(process.argv.slice(2))
@@ -29,6 +31,7 @@ async function run({ database: url, file, keep, limit, turns }: Arguments): Prom
     console.log(`Database: ${database.shown}${database.temporary ? ' (removed at the end)' : ''}`)
     if (file === undefined) {
       await saveAndLoadSeed(store, database)
+      await talk(store)
       await fillAndCompare(store, database, { turns, limit })
     } else {
       await storeAndShow(store, { file, limit })

@@ -2,9 +2,9 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { text } from 'node:stream/consumers'
 import { fileURLToPath } from 'node:url'
+import { title } from '../src/cli/print.ts'
 import { ConversationTokenBufferMemory, type ConversationStore } from '../src/index.ts'
 import type { DemoDatabase } from './database.ts'
-import { title } from './print.ts'
 
 /** Whose conversation the example is, and its limit in tokens. */
 export const SEED = { userId: 'backscroll-demo', conversationId: 'two-turns', maxTokenLimit: 10 } as const

@@ -65,6 +65,7 @@ describe('the package', () => {
       const names = async (door) => Object.keys(await import(door)).toSorted()
       result = [await names('backscroll'), await names('backscroll/sqlite'), await names('backscroll/postgres')]`)
     const own = [
+      'ConversationChain',
       'ConversationTokenBufferMemory',
       'ENCODINGS',
       'encodingForModel',
@@ -153,6 +154,36 @@ describe('without a driver', () => {
   it('each database works without the driver of the other', async () => {
     expect(await openWith('postgres')).toEqual([['MISSING_DRIVER', noSqlite, notFound], 'opened'])
     expect(await openWith('better-sqlite3')).toEqual(['opened', ['MISSING_DRIVER', noPostgres, notFound]])
+  })
+})
+
+describe('the command line', () => {
+  const main = () => join(built.folder, 'dist/cli/main.js')
+
+  it('runs as it is built, from any folder', async () => {
+    const { version, bin } = JSON.parse(readFileSync(join(built.folder, 'package.json'), 'utf8')) as {
+      version: string
+      bin: Record<string, string>
+    }
+    expect(join(built.folder, bin['backscroll']!)).toBe(main())
+    expect(readFileSync(main(), 'utf8')).toMatch(/^#!\/usr\/bin\/env node\n/)
+    const ended = await run(process.execPath, [main(), '--version'], { cwd: built.host })
+    expect(ended).toEqual({ stdout: `${version}\n`, stderr: '', exitCode: 0 })
+  })
+
+  it('says which package a chat needs, in one line', async () => {
+    const bare = await buildPackage()
+    try {
+      bare.installOnly(['drizzle-orm', 'js-tiktoken', 'better-sqlite3'])
+      const chat = [join(bare.folder, 'dist/cli/main.js'), 'chat']
+      const ended = await run(process.execPath, chat, { cwd: bare.host })
+      expect(ended).toMatchObject({ stdout: '', exitCode: 1 })
+      expect(ended.stderr).toMatch(
+        /^backscroll: A chat needs the package openai, version 5, 6 or 7: npm install openai .*\n$/,
+      )
+    } finally {
+      bare.remove()
+    }
   })
 })
 

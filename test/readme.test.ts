@@ -1,6 +1,9 @@
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { answerFromMessages } from '../src/local-model/answer.ts'
+import type { Answer, Question } from '../src/local-model/model.ts'
+import { modelListener, startServer, type LocalServer } from '../src/local-model/server.ts'
 import { buildPackage, compileHost, run, type BuiltPackage, type Ended } from './support/built-package.ts'
 import { createPostgres } from './support/databases.ts'
 import { ROOT } from './support/source.ts'
@@ -22,15 +25,21 @@ const EXAMPLES = DOCUMENTS.flatMap((path) => examplesOf(readFileSync(join(ROOT, 
 describe('the examples in the documents', () => {
   let built: BuiltPackage
   let compiled: Ended
+  let model: LocalServer
   beforeAll(async () => {
     built = await buildPackage()
+    // What the client of the examples finds in its environment.
+    model = await startServer(modelListener(answer))
     for (const [index, { code }] of EXAMPLES.entries()) {
       mkdirSync(folderOf(built, index))
       writeFileSync(join(folderOf(built, index), 'example.ts'), code)
     }
     compiled = await compileHost(built.host)
   })
-  afterAll(() => built.remove())
+  afterAll(async () => {
+    await model.close()
+    built.remove()
+  })
 
   it('are there', () => {
     expect(EXAMPLES.filter(({ place }) => place.startsWith('README.md')).length).toBeGreaterThan(0)
@@ -49,7 +58,8 @@ describe('the examples in the documents', () => {
     async ({ code, expected, notRun, index }) => {
       if (notRun !== undefined) return expect(notRun, 'a reason for no-run').not.toBe('')
       expect(expected, 'at least one `// → …` that says what is printed').not.toBe('')
-      const env = { ...process.env, DATABASE_URL: '' }
+      const client = { OPENAI_API_KEY: 'none', OPENAI_BASE_URL: model.url }
+      const env = { ...process.env, ...client, DATABASE_URL: '' }
       const database = code.includes('process.env.DATABASE_URL') ? await createPostgres() : undefined
       if (database) env.DATABASE_URL = database.url
       try {
@@ -99,6 +109,18 @@ describe('reading a document', () => {
     ])
   })
 })
+
+/** The local model; one that is given a tool calls it first, and reads what it gave back. */
+function answer(question: Question): Answer {
+  const last = question.messages.at(-1)
+  if (last?.role === 'tool') {
+    const { celsius } = JSON.parse(String(last.content)) as { celsius: number }
+    return { content: `Yes: it is ${-celsius} degrees below zero.` }
+  }
+  if (question.body['tools'] === undefined) return answerFromMessages(question)
+  const call = { name: 'weather', arguments: '{"city":"Oslo"}' }
+  return { toolCalls: [{ id: 'call_1', type: 'function', function: call }] }
+}
 
 function documentsIn(folder: string): string[] {
   const files = readdirSync(join(ROOT, folder), { recursive: true, encoding: 'utf8' })

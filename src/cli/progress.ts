@@ -1,5 +1,6 @@
 import { clearLine, cursorTo } from 'node:readline'
 import { setImmediate } from 'node:timers/promises'
+import type { Writer } from './command.ts'
 import { count } from './print.ts'
 
 /** Work that takes less shows no progress; then a terminal's line is redrawn this often. Milliseconds. */
@@ -14,14 +15,16 @@ export class Progress {
   readonly #total: number
   readonly #from: number
   readonly #unit: string
+  readonly #on: Writer
   readonly #start = performance.now()
   #nextMs = QUIET_MS
   #quarter: number
 
-  constructor(total: number, { from, unit }: { from: number; unit: string }) {
+  constructor(total: number, { from, unit, on }: { from: number; unit: string; on: Writer }) {
     this.#total = total
     this.#from = from
     this.#unit = unit
+    this.#on = on
     this.done = from
     this.#quarter = this.#quarters()
   }
@@ -30,7 +33,7 @@ export class Progress {
   async to(done: number): Promise<void> {
     this.done = done
     if (this.#ms() >= this.#nextMs && done < this.#total) {
-      if (process.stdout.isTTY) this.#redraw()
+      if (this.#on.isTTY) this.#redraw()
       else this.#printQuarter()
     }
     await setImmediate()
@@ -47,18 +50,18 @@ export class Progress {
     this.#nextMs = this.#ms() + REDRAW_MS
     this.#clear()
     const full = Math.floor((this.done / this.#total) * BAR)
-    process.stdout.write(`${'█'.repeat(full)}${'░'.repeat(BAR - full)} ${this.#line()}`)
+    this.#on.write(`${'█'.repeat(full)}${'░'.repeat(BAR - full)} ${this.#line()}`)
   }
 
   #clear(): void {
-    cursorTo(process.stdout, 0)
-    clearLine(process.stdout, 0)
+    cursorTo(this.#on, 0)
+    clearLine(this.#on, 0)
   }
 
   #printQuarter(): void {
     if (this.#quarters() === this.#quarter) return
     this.#quarter = this.#quarters()
-    console.log(this.#line())
+    this.#on.write(`${this.#line()}\n`)
   }
 
   #line(): string {

@@ -1,0 +1,84 @@
+import { existsSync } from 'node:fs'
+import {
+  DatabaseUnavailableError,
+  openStore,
+  type Conversation,
+  type ConversationStore,
+  type CountedAs,
+} from '../index.ts'
+import { CommandError, EXIT, type Surroundings } from './command.ts'
+
+const DEFAULT_URL = 'sqlite:backscroll.db'
+
+/** The database that `--database` names, else the environment's BACKSCROLL_DATABASE, else a file in the current folder. */
+export function databaseUrl(option: string | undefined, { environment }: Surroundings): string {
+  return option ?? (environment['BACKSCROLL_DATABASE'] || DEFAULT_URL)
+}
+
+/**
+ * Runs `work` on the store at a URL, which is closed at the end, whatever happens. It must be there: a typo makes no
+ * database. Its tables are left as they are.
+ *
+ * @throws {DatabaseUnavailableError} when there is no such file.
+ * @throws {NotMigratedError} from the first call that needs a table that is not there.
+ */
+export async function withExistingStore<T>(
+  url: string,
+  work: (store: ConversationStore) => Promise<T>,
+): Promise<T> {
+  if (isMissingFile(url)) {
+    const which = url === DEFAULT_URL ? 'file backscroll.db here' : 'file where the URL says'
+    throw new DatabaseUnavailableError(
+      `There is no database ${which}. Name another with --database URL, or make it: backscroll migrate.`,
+    )
+  }
+  await using store = await openStore(url, { migrate: false })
+  return await work(store)
+}
+
+/** The same for what may begin a database: it is made if it is not there, and its tables are brought up to date. */
+export async function withStore<T>(
+  url: string,
+  { signal }: Surroundings,
+  work: (store: ConversationStore) => Promise<T>,
+): Promise<T> {
+  await using store = await openStore(url, { migrate: false })
+  await store.migrate({ signal })
+  return await work(store)
+}
+
+/** A conversation that is stored, and how its turns were counted. */
+export interface StoredConversation {
+  readonly conversation: Conversation
+  readonly countedAs: CountedAs
+}
+
+/**
+ * A conversation as it was last counted, so that looking at it counts nothing anew.
+ *
+ * @throws {CommandError} when there is none.
+ */
+export async function storedConversation(
+  store: ConversationStore,
+  key: { readonly userId: string; readonly conversationId: string },
+  { signal }: Surroundings,
+): Promise<StoredConversation> {
+  const countedAs = await store.conversation(key).countedAs({ signal })
+  if (countedAs) return { conversation: store.conversation({ ...key, ...countedAs }), countedAs }
+  throw new CommandError(EXIT.notFound, 'There is no such conversation. See: backscroll list')
+}
+
+/** A database URL as it may be printed: `postgres://host:port/database`, or `postgres://…` where that is not certain. */
+export function withoutCredentials(url: string): string {
+  if (url.startsWith('sqlite:')) return url
+  // Several hosts cannot be read here. And where an @ follows the host, that was a password with a bare / ? or #.
+  if (!URL.canParse(url)) return HIDDEN
+  const { protocol, host, pathname, search, hash } = new URL(url)
+  return `${pathname}${search}${hash}`.includes('@') ? HIDDEN : `${protocol}//${host}${pathname}`
+}
+
+const HIDDEN = 'postgres://…'
+
+function isMissingFile(url: string): boolean {
+  return url.startsWith('sqlite:') && !existsSync(url.slice('sqlite:'.length).replace(/^\/\/(?=.)/, ''))
+}
