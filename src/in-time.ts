@@ -13,16 +13,17 @@ export async function inTime<T>(
   signal: AbortSignal | undefined,
 ): Promise<T> {
   if (!isThenable(result)) return result
-  signal?.throwIfAborted()
   let timer: NodeJS.Timeout | undefined
   let abort: (() => void) | undefined
   const interrupted = new Promise<never>((_, reject) => {
     if (end !== undefined) timer = setTimeout(() => reject(LATE), Math.max(0, end - performance.now()))
     abort = () => reject(signal?.reason)
-    signal?.addEventListener('abort', abort, { once: true })
+    if (signal?.aborted) abort()
+    else signal?.addEventListener('abort', abort, { once: true })
   })
   try {
-    return await Promise.race([result, interrupted])
+    // Raced even when it is too late: a result that fails later would else be a rejection that nobody handles.
+    return await Promise.race([interrupted, result])
   } finally {
     clearTimeout(timer)
     if (abort) signal?.removeEventListener('abort', abort)

@@ -1,7 +1,3 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import type { BetterSQLite3Database } from 'drizzle-orm/better-sqlite3'
 import type { PostgresJsDatabase } from 'drizzle-orm/postgres-js'
 import { describe, expect, expectTypeOf, it } from 'vitest'
@@ -27,26 +23,11 @@ import {
 } from '../src/index.ts'
 import { postgresStore } from '../src/postgres.ts'
 import { sqliteStore, type SyncConversation } from '../src/sqlite.ts'
-import { run } from './support/built-package.ts'
-import { ROOT } from './support/source.ts'
+import { typeCheck } from './support/type-check.ts'
 
 /** What TypeScript says of this file, which the rest of it would not say when it runs: types are gone then. */
 it('holds: everything below compiles, and each line that should not does not', async () => {
-  const folder = mkdtempSync(join(tmpdir(), 'backscroll-types-'))
-  try {
-    const config = {
-      extends: `${ROOT}tsconfig.json`,
-      compilerOptions: { typeRoots: [`${ROOT}node_modules/@types`] },
-      files: [fileURLToPath(import.meta.url)],
-    }
-    writeFileSync(join(folder, 'tsconfig.json'), JSON.stringify(config))
-    const tsc = `${ROOT}node_modules/typescript/bin/tsc`
-    const { stdout, exitCode } = await run(process.execPath, [tsc, '-p', folder], { cwd: ROOT })
-    expect(stdout).toBe('')
-    expect(exitCode).toBe(0)
-  } finally {
-    rmSync(folder, { recursive: true, force: true })
-  }
+  expect(await typeCheck(import.meta.url)).toMatchObject({ stdout: '', exitCode: 0 })
 })
 
 // The functions below are compiled and not called.

@@ -30,7 +30,10 @@ export async function* ask(
   const controller = new AbortController()
   try {
     signal?.throwIfAborted()
-    const body = { ...params, ...endpoint.body(request), ...(streaming ? { stream: true } : {}) }
+    // OpenAI refuses the options of a stream where none is asked for.
+    const { stream_options: _, ...paramsOfWhole } = params
+    const asked = endpoint.body(request)
+    const body = streaming ? { ...params, ...asked, stream: true } : { ...paramsOfWhole, ...asked }
     const answer = await wait(create(body, { signal: controller.signal }))
     if (streaming) {
       const pieces = (answer as AsyncIterable<unknown>)[Symbol.asyncIterator]()

@@ -27,7 +27,7 @@ export interface ReplyEvent {
   readonly durationMs: number
 }
 
-/** The turn is stored, or had been under the same idempotency key. */
+/** The turn is stored. Of one that had been stored under the same key before, nothing is told: no model is asked. */
 export interface SavedEvent {
   readonly type: 'saved'
   readonly turn: StoredTurn

@@ -84,7 +84,7 @@ export type ChainSettings = ReturnType<typeof checkChainOptions>
 const ENDPOINTS: Readonly<Record<Api, Endpoint>> = { chat, responses, completions }
 
 /** Fields of a request that the chain itself fills. */
-const RESERVED = ['model', 'messages', 'input', 'prompt', 'tools', 'stream']
+const RESERVED = ['model', 'messages', 'input', 'prompt', 'tools', 'stream', 'n']
 
 /** @throws {InvalidArgumentError} for an option that is missing, out of range, or of no use with another. */
 export function checkChainOptions(options: ConversationChainOptions) {
@@ -130,7 +130,7 @@ export function checkChainOptions(options: ConversationChainOptions) {
 }
 
 function checkApi(api: Api, client: OpenAIClient | undefined, memory: ConversationTokenBufferMemory) {
-  if (!Object.hasOwn(ENDPOINTS, api)) {
+  if (typeof api !== 'string' || !Object.hasOwn(ENDPOINTS, api)) {
     throw new InvalidArgumentError(
       `api must be one of ${Object.keys(ENDPOINTS).join(', ')}; got ${kindOf(api)}.`,
     )
@@ -189,7 +189,12 @@ function checkTools(tools: readonly Tool[], runTool: RunTool | undefined, api: A
       "Each tool must be { type: 'function', function: { name, … } } or a custom tool.",
     )
   }
-  if (tools.length > 0 && typeof runTool !== 'function') {
+  if (runTool !== undefined && typeof runTool !== 'function') {
+    throw new InvalidArgumentError(
+      `runTool must be a function (call) => what the tool answers; got ${kindOf(runTool)}.`,
+    )
+  }
+  if (tools.length > 0 && !runTool) {
     throw new InvalidArgumentError('With tools give runTool: (call) => what the tool answers.')
   }
   if (tools.length > 0 && api === 'completions') {

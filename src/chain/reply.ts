@@ -18,7 +18,7 @@ export class Reply {
   finishReason: string | undefined
   usage: Usage | undefined
   /** What the endpoint wants to see again in the next request of the same turn, in place of the message. */
-  items: readonly unknown[] | undefined
+  items: unknown[] = []
   /** Tokens of those items that their texts do not show. */
   hiddenTokens = 0
 

@@ -1,6 +1,7 @@
 import { kindOf } from '../redact.ts'
 import { InvalidArgumentError } from '../errors.ts'
 import { inTime } from '../in-time.ts'
+import { toJson } from '../memory/keys.ts'
 import type { ToolCall, ToolMessage } from '../types.ts'
 
 /** A tool that the model may call, in OpenAI chat form, whichever `api` the chain speaks. */
@@ -45,7 +46,7 @@ export function runTools(
 }
 
 function toText(result: unknown): string {
-  const text = typeof result === 'string' ? result : JSON.stringify(result)
+  const text = typeof result === 'string' ? result : toJson(result)
   if (text !== undefined) return text
   throw new InvalidArgumentError(
     `runTool must return a string, or what JSON can hold; got ${kindOf(result)}.`,

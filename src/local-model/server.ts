@@ -30,6 +30,8 @@ export interface LocalServer extends AsyncDisposable {
 /** Starts a server on a free port that nobody but this machine reaches. */
 export function startServer(listener: RequestListener): Promise<LocalServer> {
   const server = createServer(listener)
+  // Milliseconds. By default 5 s: a process that is busy for longer would then send its next request into a closed socket.
+  server.keepAliveTimeout = 60_000
   const close = () =>
     new Promise<void>((resolve) => {
       server.close(() => resolve())

@@ -59,7 +59,8 @@ function quote(key: string): string {
   return key.length <= 40 ? `'${key}'` : `'${key.slice(0, 8)}…'`
 }
 
-function toJson(value: unknown): string | undefined {
+/** A value as JSON text; undefined where JSON cannot hold it. No error of `JSON.stringify`: its message may quote the value. */
+export function toJson(value: unknown): string | undefined {
   try {
     return JSON.stringify(value)
   } catch {

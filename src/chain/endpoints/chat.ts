@@ -40,15 +40,27 @@ function addToCall(reply: Reply, piece: CallPiece): void {
   }
 }
 
-/** The call that a piece belongs to: the one of its index; from servers that give none, of its id, or the last one. */
-function callOf({ toolCalls, callAt }: Reply, { index, id = '', custom }: CallPiece): ToolCall {
-  const withoutIndex = () => (id === '' ? toolCalls.at(-1) : toolCalls.find((call) => call.id === id))
-  const begun = index === undefined ? withoutIndex() : callAt.get(index)
-  if (begun) return begun
+/** The call that a piece belongs to: one that was begun, or a new one. */
+function callOf(reply: Reply, piece: CallPiece): ToolCall {
+  const begun = begunCall(reply, piece)
+  if (begun && !beginsAnother(begun, piece)) return begun
+  const { index, custom } = piece
+  const id = piece.id ?? ''
   const call: ToolCall = custom
     ? { id, type: 'custom', custom: { name: '', input: '' } }
     : { id, type: 'function', function: { name: '', arguments: '' } }
-  toolCalls.push(call)
-  if (index !== undefined) callAt.set(index, call)
+  reply.toolCalls.push(call)
+  if (typeof index === 'number') reply.callAt.set(index, call)
   return call
+}
+
+/** The call of the piece's index; from servers that give none, of its id, or the last one. */
+function begunCall({ toolCalls, callAt }: Reply, { index, id }: CallPiece): ToolCall | undefined {
+  if (typeof index === 'number') return callAt.get(index)
+  return id ? toolCalls.find((call) => call.id === id) : toolCalls.at(-1)
+}
+
+/** Some servers give all calls the same index; but others give each piece of one call an id of its own. */
+function beginsAnother(begun: ToolCall, { id, function: called, custom }: CallPiece): boolean {
+  return Boolean(id && id !== begun.id && (called?.name || custom?.name))
 }

@@ -19,10 +19,10 @@ interface Spoken {
 
 /** A piece of a tool call. */
 export interface CallPiece {
-  readonly index?: number
-  readonly id?: string
-  readonly function?: { readonly name?: string; readonly arguments?: string }
-  readonly custom?: { readonly name?: string; readonly input?: string }
+  readonly index?: number | null
+  readonly id?: string | null
+  readonly function?: { readonly name?: string | null; readonly arguments?: string | null } | null
+  readonly custom?: { readonly name?: string | null; readonly input?: string | null } | null
 }
 
 interface Completion {
@@ -36,7 +36,8 @@ export function readChoice(reply: Reply, answer: unknown): Choice | undefined {
   if (usage)
     reply.usage = { inputTokens: usage.prompt_tokens ?? 0, outputTokens: usage.completion_tokens ?? 0 }
   const [choice] = choices ?? []
-  reply.finishReason ??= choice?.finish_reason ?? undefined
+  // Some servers say '' as long as there is none.
+  reply.finishReason ??= choice?.finish_reason || undefined
   return choice
 }
 

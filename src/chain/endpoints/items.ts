@@ -28,7 +28,7 @@ export function toItems(messages: readonly Message[]): object[] {
  * turns only the messages are kept.
  */
 export function roundItems({ reply, results }: Round): unknown[] {
-  return [...(reply.items ?? []), ...toItems([reply.message(), ...results]).slice(-results.length)]
+  return [...reply.items, ...toItems([reply.message(), ...results]).slice(-results.length)]
 }
 
 /** A tool in OpenAI chat form as Responses takes it. Chat completions are not strict unless asked to be, Responses are. */

@@ -24,8 +24,9 @@ export const responses: Endpoint = {
     }
   },
   readPiece(reply, piece) {
-    const { type, delta = '', response, code } = Object(piece) as StreamEvent
+    const { type, delta = '', item, response, code } = Object(piece) as StreamEvent
     if (type === 'error') throw failed(code)
+    if (type === 'response.output_item.done' && item) reply.items.push(item)
     if (type === 'response.completed' || type === 'response.incomplete' || type === 'response.failed') {
       readEnd(reply, response)
     }
@@ -40,6 +41,7 @@ export const responses: Endpoint = {
 interface StreamEvent {
   readonly type?: string
   readonly delta?: string
+  readonly item?: Item
   readonly response?: unknown
   readonly code?: string | null
 }
@@ -71,9 +73,10 @@ function readEnd(reply: Reply, answer: unknown): readonly Item[] {
   if (status === 'failed' || status === 'cancelled') throw failed(error?.code ?? status)
   if (status === 'completed' || status === 'incomplete') reply.finishReason = details?.reason ?? 'stop'
   if (usage) reply.usage = { inputTokens: usage.input_tokens ?? 0, outputTokens: usage.output_tokens ?? 0 }
-  reply.items = output
+  // Some servers leave the output of a stream empty at its end: its items have come one by one.
+  if (output.length > 0) reply.items = [...output]
   reply.hiddenTokens = usage?.output_tokens_details?.reasoning_tokens ?? 0
-  reply.toolCalls.push(...output.flatMap(toToolCall))
+  reply.toolCalls.push(...(reply.items as Item[]).flatMap(toToolCall))
   return output
 }
 
