@@ -3,7 +3,7 @@ import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import type { AssistantMessage, ChainEvent, Message, RunTool, Tool, ToolCall } from '../src/index.ts'
 import type { Answer } from '../src/local-model/model.ts'
 import { startServer } from '../src/local-model/server.ts'
-import { chainOn, collect, messagesIn, say, storedMessages } from './support/chains.ts'
+import { chainOn, collect, messagesIn, toolsIn, say, storedMessages } from './support/chains.ts'
 import { onEachDatabase } from './support/databases.ts'
 import { expectConsistent } from './support/inspect.ts'
 import { startModelServer } from './support/model-server.ts'
@@ -131,7 +131,7 @@ onEachDatabase('a chain with tools', (database) => {
         { role: 'assistant', content: 'Done.' },
       ]
       expect(await storedMessages(chain)).toEqual([turn])
-      const toolTokens = count(JSON.stringify(TOOLS))
+      const toolTokens = count(JSON.stringify(toolsIn(server.requests[0]!)))
       expect(
         events.map((event) => (event.type === 'saved' ? event.type : `${event.type} ${event.round}`)),
       ).toEqual(['prompt 1', 'reply 1', 'prompt 2', 'reply 2', 'prompt 3', 'reply 3', 'saved'])
@@ -475,7 +475,7 @@ onEachDatabase('a chain with tools', (database) => {
       // What it thought goes back with the request, and takes as many tokens as its server says.
       const [turn] = await storedMessages(chain)
       expect(events.filter(({ type }) => type === 'prompt')[1]).toMatchObject({
-        tokens: chatTokens(turn!.slice(0, 3), count) + 64 + count(JSON.stringify(TOOLS)) + 3,
+        tokens: chatTokens(turn!.slice(0, 3), count) + 64 + count(JSON.stringify(toolsIn(requests[1]!))) + 3,
       })
     })
   })

@@ -17,7 +17,8 @@ export interface AskOptions {
  *
  * @throws {ModelTimeoutError} when the model was silent for too long.
  * @throws {IncompleteReplyError} when the reply came to no end.
- * @throws the signal's reason when it aborts. (The client ends an aborted stream as if it had come to its end.)
+ * @throws the signal's reason when it aborts. The client is not given the signal: it would end an aborted stream as if
+ *   that had come to its end.
  */
 export async function* ask(
   settings: ChainSettings,
@@ -45,7 +46,6 @@ export async function* ask(
       endpoint.readWhole(reply, answer)
       if (reply.shown !== '') yield reply.shown
     }
-    signal?.throwIfAborted()
   } catch (error) {
     if (error === LATE) throw new ModelTimeoutError(`The model was silent for ${deadlineMs} ms.`)
     signal?.throwIfAborted()

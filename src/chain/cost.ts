@@ -18,11 +18,11 @@ export function* countMessages(
 }
 
 /**
- * Counts a request of messages: all of them, the tools as JSON text, and what primes the reply. How OpenAI writes tools
- * into the prompt is not published; their JSON text has more tokens than what is known of it.
+ * Counts a request of messages: all of them, the tools as the JSON text that is sent, and what primes the reply. How
+ * OpenAI writes tools into the prompt is not published; their JSON text has more tokens than what is known of it.
  */
 export function* countRequest(
-  { opening, rounds, tools }: ModelRequest,
+  { opening, rounds, tools }: Omit<ModelRequest, 'tools'> & { readonly tools: readonly object[] },
   encoder: Encoder,
   countPart: CountPart | undefined,
 ): Steps<number> {

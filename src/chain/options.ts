@@ -45,7 +45,10 @@ export interface ConversationChainOptions {
    * more than the memory's own limit. Default: the memory's own limit alone.
    */
   readonly contextWindow?: number | undefined
-  /** What a content part that is not text costs, where the history has such and there is a `contextWindow`. */
+  /**
+   * What a content part that is not text costs: needed where the history has such and there is a `contextWindow`, or a
+   * `verbose` function.
+   */
   readonly countPart?: CountPart | undefined
   /** What the model may call, in OpenAI chat form. Default: nothing. */
   readonly tools?: readonly Tool[] | undefined
@@ -55,7 +58,8 @@ export interface ConversationChainOptions {
   readonly maxToolRounds?: number | undefined
   /**
    * True saves what came of a stream that did not come to its end, with `{ partial: true, reason }` as the turn's
-   * metadata. Default: false, nothing is saved.
+   * metadata. Under a key of the caller's it is no answer: to ask again, rewind it, or use another key. Default: false,
+   * nothing is saved.
    */
   readonly keepPartial?: boolean | undefined
   /**
@@ -118,6 +122,8 @@ export function checkChainOptions(options: ConversationChainOptions) {
     system: system === undefined ? undefined : checkText('system', system),
     template: checkTemplate(options, memory),
     listener: verbose === true ? printAsLangChain : verbose || undefined,
+    /** What is printed holds no tokens; what a function is told does. */
+    countsRequests: typeof verbose === 'function',
     ...checkRoom(options),
     countPart,
     tools: checkTools(options.tools ?? [], runTool, api),

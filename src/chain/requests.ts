@@ -14,6 +14,8 @@ export class Requests {
   readonly #signal: AbortSignal | undefined
   /** The history that the next request carries, oldest first. */
   #turns: readonly StoredTurn[] = []
+  /** The history that the first request carries. */
+  #given: readonly StoredTurn[] = []
 
   constructor(settings: ChainSettings, input: string, signal: AbortSignal | undefined) {
     this.#settings = settings
@@ -34,11 +36,12 @@ export class Requests {
         ? memory.maxTokenLimit
         : maxRequestTokens - this.#checkFits(await this.#count(this.#build([])))
     this.#turns = (await memory.loadWindow({ maxTokens, signal })).turns
+    this.#given = this.#turns
   }
 
-  /** The history as the memory gives it. */
+  /** The history of the turn's first request, as the memory gives it; before that, the one that was loaded. */
   get history(): string | Message[] {
-    return this.#settings.memory.render(this.#turns.flatMap((turn) => turn.messages))
+    return this.#settings.memory.render(this.#given.flatMap((turn) => turn.messages))
   }
 
   /**
@@ -48,14 +51,15 @@ export class Requests {
    * @throws {ContextWindowExceededError} when the rest alone leaves nothing for the reply.
    */
   async next(rounds: readonly Round[]): Promise<{ request: ModelRequest; tokens: number }> {
-    const { maxRequestTokens, listener } = this.#settings
+    const { maxRequestTokens, countsRequests } = this.#settings
     if (maxRequestTokens === undefined) {
       const request = this.#build(rounds)
-      return { request, tokens: listener ? await this.#count(request) : 0 }
+      return { request, tokens: countsRequests ? await this.#count(request) : 0 }
     }
     for (;;) {
       const request = this.#build(rounds)
       const tokens = await this.#count(request)
+      if (rounds.length === 0) this.#given = this.#turns
       if (tokens <= maxRequestTokens) return { request, tokens }
       if (this.#turns.length === 0) this.#checkFits(tokens)
       await this.#leaveOut(tokens - maxRequestTokens)
@@ -90,8 +94,8 @@ export class Requests {
     const { maxRequestTokens = tokens } = this.#settings
     if (tokens <= maxRequestTokens) return tokens
     throw new ContextWindowExceededError(
-      `System message, tools and input have ${tokens} tokens, and contextWindow less maxOutputTokens leaves ` +
-        `${maxRequestTokens}. The model was not asked.`,
+      `Without any history the request has ${tokens} tokens, and contextWindow less maxOutputTokens leaves ` +
+        `${maxRequestTokens}. It was not sent.`,
     )
   }
 

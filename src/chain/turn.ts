@@ -53,11 +53,10 @@ export class Turn {
     conversation.check([this.#input])
     const stored = await this.#findStored()
     await this.#requests.loadHistory()
-    const { history } = this.#requests
     if (stored) {
       const reply = replyOf(stored)
       if (reply !== '') yield reply
-      return { history, reply }
+      return { history: this.#requests.history, reply }
     }
     let unfinished: PartialReason | undefined = 'stopped'
     try {
@@ -70,7 +69,7 @@ export class Turn {
     } finally {
       if (unfinished !== undefined) await this.#keepPartial(unfinished)
     }
-    return { history, reply: replyOf(await this.#save()) }
+    return { history: this.#requests.history, reply: replyOf(await this.#save()) }
   }
 
   async *#converse(): AsyncGenerator<string, void> {
@@ -103,12 +102,22 @@ export class Turn {
     listener?.({ type: 'reply', round, reply, toolCalls, finishReason, usage, durationMs })
   }
 
-  /** @throws {IdempotencyConflictError} when the key stands for a turn with another input. */
+  /**
+   * @throws {IdempotencyConflictError} when the key stands for a turn with another input.
+   * @throws {IncompleteReplyError} when it stands for a turn whose reply broke off, which is no answer.
+   */
   async #findStored(): Promise<StoredTurn | undefined> {
     const { idempotencyKey, signal } = this.#call
     if (idempotencyKey === undefined) return undefined
     const turn = await this.#settings.memory.conversation.findTurn(idempotencyKey, { signal })
-    if (!turn || this.#isSameInput(turn)) return turn
+    if (!turn) return undefined
+    if (isPartial(turn)) {
+      throw new IncompleteReplyError(
+        `What is stored under the idempotency key is a part of a reply, at position ${turn.position}. To ask again under ` +
+          `it, drop that turn first: rewind({ to: ${turn.position - 1} }).`,
+      )
+    }
+    if (this.#isSameInput(turn)) return turn
     throw new IdempotencyConflictError(
       `The idempotency key stands for the turn at position ${turn.position}, whose input is another. ` +
         'The model was not asked. Use a new key for a new input.',
@@ -158,8 +167,13 @@ export class Turn {
     if (this.#call.streaming) return undefined
     const { conversation } = this.#settings.memory
     const stored = await conversation.findTurn(idempotencyKey).catch(() => undefined)
-    return stored && this.#isSameInput(stored) ? stored : undefined
+    return stored && !isPartial(stored) && this.#isSameInput(stored) ? stored : undefined
   }
+}
+
+/** Whether a turn is what came of a stream that did not come to its end. */
+function isPartial({ metadata }: StoredTurn): boolean {
+  return metadata?.['partial'] === true
 }
 
 /** The text of a stored turn's answer: of its last message from the assistant. */

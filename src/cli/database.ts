@@ -36,13 +36,16 @@ export async function withExistingStore<T>(
   return await work(store)
 }
 
+/** The most that a store takes: an import must not stop for good at a turn that an app with a larger cap has kept. */
+const MAX_TURN_CHARACTERS = 4_000_000
+
 /** The same for what may begin a database: it is made if it is not there, and its tables are brought up to date. */
 export async function withStore<T>(
   url: string,
   { signal }: Surroundings,
   work: (store: ConversationStore) => Promise<T>,
 ): Promise<T> {
-  await using store = await openStore(url, { migrate: false })
+  await using store = await openStore(url, { migrate: false, maxTurnCharacters: MAX_TURN_CHARACTERS })
   await store.migrate({ signal })
   return await work(store)
 }

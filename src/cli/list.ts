@@ -1,6 +1,7 @@
-import type { ConversationStore, ConversationSummary } from '../index.ts'
+import type { ConversationSummary } from '../index.ts'
+import { listAll } from '../transfer/list-all.ts'
 import { parseOptions, SHARED, SHARED_HELP } from './arguments.ts'
-import type { Command, Surroundings } from './command.ts'
+import type { Command } from './command.ts'
 import { databaseUrl, withExistingStore } from './database.ts'
 import { abridged, count, json, table } from './print.ts'
 
@@ -37,21 +38,6 @@ Exit codes: 0 done, also when there are none; 2 wrong arguments; 3 the database 
 }
 
 const OPTIONS = { database: SHARED.database, user: SHARED.user, json: SHARED.json }
-
-/** The most that one call lists. */
-const PAGE = 1000
-
-async function listAll(
-  store: ConversationStore,
-  user: string,
-  { signal }: Surroundings,
-): Promise<ConversationSummary[]> {
-  const all: ConversationSummary[] = []
-  for (let page; page === undefined || page.length === PAGE; all.push(...page)) {
-    page = await store.listConversations(user, { before: all.at(-1)?.cursor, limit: PAGE, signal })
-  }
-  return all
-}
 
 const HEAD = ['conversation', 'turns', 'tokens', 'updated (UTC)', 'title']
 const LEFT = ['conversation', 'title']

@@ -1,5 +1,6 @@
 import type { ConversationStore, ConversationSummary } from '../index.ts'
 import { toLine } from './exported-turn.ts'
+import { listAll } from './list-all.ts'
 import { openConversation } from './open-conversation.ts'
 
 /** Which conversations to export. */
@@ -18,16 +19,10 @@ export async function listForExport(
   store: ConversationStore,
   { userId, conversationId, signal }: ExportSelection,
 ): Promise<ConversationSummary[]> {
-  const all: ConversationSummary[] = []
-  for (let page; page === undefined || page.length === PAGE; all.push(...page)) {
-    page = await store.listConversations(userId, { before: all.at(-1)?.cursor, limit: PAGE, signal })
-  }
+  const all = await listAll(store, userId, { signal })
   const chosen = all.filter((one) => conversationId === undefined || one.conversationId === conversationId)
   return chosen.toReversed()
 }
-
-/** The most conversations that one call lists. */
-const PAGE = 1000
 
 /**
  * The turns of these conversations as JSONL, a turn a line, in order of position. A hundred turns are in memory at a

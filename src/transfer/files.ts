@@ -1,7 +1,6 @@
 import { randomUUID } from 'node:crypto'
-import { createReadStream, createWriteStream } from 'node:fs'
-import { rename, rm, stat } from 'node:fs/promises'
-import { pipeline } from 'node:stream/promises'
+import { createReadStream } from 'node:fs'
+import { rename, rm, stat, writeFile } from 'node:fs/promises'
 import { BackscrollError } from '../index.ts'
 
 /** A file cannot be read or written. Says why, and not its name, which may be someone's text. */
@@ -48,7 +47,7 @@ export async function writeWhole(
   if (there && !there.isFile()) throw new UnusableFileError('The file cannot be written: it is no file.')
   const partial = `${path}.${randomUUID().slice(0, 8)}.partial`
   try {
-    await pipeline(texts, createWriteStream(partial, { flags: 'wx', flush: true }))
+    await writeFile(partial, texts, { flag: 'wx', flush: true })
     await rename(partial, path)
   } catch (error) {
     await rm(partial, { force: true })

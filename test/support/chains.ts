@@ -61,6 +61,11 @@ export function messagesIn({ body }: Pick<ReceivedRequest, 'body'>): Message[] {
   return messages ?? input ?? []
 }
 
+/** The tools that a request has sent, in the form that its endpoint takes. */
+export function toolsIn({ body }: Pick<ReceivedRequest, 'body'>): object[] {
+  return (body as { tools?: object[] }).tools ?? []
+}
+
 /** All pieces of a stream. */
 export async function collect(stream: AsyncIterable<string>): Promise<string[]> {
   const pieces: string[] = []

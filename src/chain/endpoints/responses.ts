@@ -14,7 +14,8 @@ export const responses: Endpoint = {
     ...(tools.length === 0 ? {} : { tools: tools.map(toFlatTool) }),
     ...(maxOutputTokens === undefined ? {} : { max_output_tokens: maxOutputTokens }),
   }),
-  count: countRequest,
+  count: ({ tools, ...request }, encoder, countPart) =>
+    countRequest({ ...request, tools: tools.map(toFlatTool) }, encoder, countPart),
   readWhole(reply, answer) {
     for (const { type, content } of readEnd(reply, answer)) {
       for (const part of type === 'message' ? (content ?? []) : []) {
