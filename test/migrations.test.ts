@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { join, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
-import { describe, expect, it, onTestFinished } from 'vitest'
+import { afterAll, describe, expect, it, onTestFinished } from 'vitest'
 import { openStore, type Conversation, type ConversationStore } from '../src/index.ts'
 import { onEachDatabase } from './support/databases.ts'
 import {
@@ -59,6 +59,27 @@ onEachDatabase('a database that is up to date', (database) => {
     expect(await runSql(database, 'select * from backscroll_migrations')).toEqual(before)
     expect(before).toHaveLength(1)
     expect(await expectConsistent(database, key)).toHaveLength(1)
+  })
+})
+
+describe('a file of somebody else', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'backscroll-file-'))
+  const path = join(folder, 'other.db')
+  const other = { name: 'sqlite', url: `sqlite:${path}` } as const
+  afterAll(() => rmSync(folder, { recursive: true }))
+
+  it('is left as it is when it is opened without a migration, and gets a write-ahead log with one', async () => {
+    await runSql(other, 'create table notes (text)')
+    const before = readFileSync(path)
+    await using store = await openStore(other.url, { migrate: false })
+    await expect(store.listConversations('ada')).rejects.toMatchObject({ code: 'NOT_MIGRATED' })
+    expect(readFileSync(path).equals(before)).toBe(true)
+    expect(readdirSync(folder)).toEqual(['other.db'])
+
+    await store.migrate()
+    expect(await store.listConversations('ada')).toEqual([])
+    expect(await runSql(other, 'pragma journal_mode')).toEqual([{ journal_mode: 'wal' }])
+    expect(await runSql(other, 'select * from notes')).toEqual([])
   })
 })
 

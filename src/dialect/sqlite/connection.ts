@@ -12,12 +12,15 @@ const BUSY_TIMEOUT_MS = 20
 /** A database of our own, and how to close it. */
 export interface SqliteConnection {
   readonly session: SqliteSession
+  /** Gives the file a write-ahead log, for good, so that readers and a writer do not wait for each other. */
+  useWriteAheadLog(): void
   close(): void
 }
 
 /**
- * Opens a database file, or `:memory:`, so that what was acknowledged survives a power loss: write-ahead log,
- * `synchronous = full`. (better-sqlite3's default for the log is `normal`, which loses the newest commits.)
+ * Opens a database file, or `:memory:`, so that what was acknowledged survives a power loss: `synchronous = full`.
+ * (better-sqlite3's default for a write-ahead log is `normal`, which loses the newest commits.) Nothing in the file
+ * changes.
  *
  * @throws {MissingDriverError} when better-sqlite3 cannot be loaded.
  */
@@ -25,29 +28,31 @@ export async function connect(path: string): Promise<SqliteConnection> {
   const { Database, drizzle } = await loadDriver()
   const client = new Database(path, { timeout: BUSY_TIMEOUT_MS })
   try {
-    await switchToWal(client)
-    client.pragma('synchronous = full')
+    await onceFree(() => void client.pragma('synchronous = full'))
     client.pragma('foreign_keys = on')
   } catch (error) {
     client.close()
     throw error
   }
-  return { session: drizzle({ client }), close: () => client.close() }
+  return {
+    session: drizzle({ client }),
+    useWriteAheadLog: () => void client.pragma('journal_mode = wal'),
+    close: () => client.close(),
+  }
 }
 
-/** How often the switch is tried, and the longest pause between two tries in milliseconds: some 10 seconds in all. */
-const SWITCH_TRIES = 400
-const SWITCH_PAUSE_MS = 50
+/** How often it is tried, and the longest pause between two tries in milliseconds: some 10 seconds in all. */
+const TRIES = 400
+const PAUSE_MS = 50
 
-/** The first process to open a file switches it; those that come at that moment are told that it is busy. */
-async function switchToWal(client: { pragma(text: string): unknown }): Promise<void> {
+/** Even the settings of a connection read the file, which is busy while another process gives it its write-ahead log. */
+async function onceFree(work: () => void): Promise<void> {
   for (let tries = 1; ; tries++) {
     try {
-      client.pragma('journal_mode = wal')
-      return
+      return work()
     } catch (error) {
-      if (tries === SWITCH_TRIES || reduceCause(error).code !== 'SQLITE_BUSY') throw error
-      await setTimeout(Math.random() * SWITCH_PAUSE_MS)
+      if (tries === TRIES || reduceCause(error).code !== 'SQLITE_BUSY') throw error
+      await setTimeout(Math.random() * PAUSE_MS)
     }
   }
 }

@@ -30,8 +30,8 @@ import { conversations, turns } from './schema.ts'
 /** Opens a database file, or `:memory:`, of our own. */
 export async function openSqlite(path: string): Promise<SqliteDialect> {
   try {
-    const { session, close } = await connect(path)
-    return new SqliteDialect(session, { close })
+    const { session, close, useWriteAheadLog } = await connect(path)
+    return new SqliteDialect(session, { close, beforeMigration: useWriteAheadLog })
   } catch (error) {
     throw error instanceof BackscrollError ? error : explain(error).error
   }
@@ -47,14 +47,19 @@ export class SqliteDialect implements SyncDialect<SqliteSession> {
   readonly explain = explain
   readonly #session: SqliteSession
   readonly #queries: Queries
+  readonly #beforeMigration: () => void
   readonly #close: () => void
 
-  constructor(session: SqliteSession, { close = () => {}, inTransaction = false } = {}) {
+  constructor(
+    session: SqliteSession,
+    { beforeMigration = () => {}, close = () => {}, inTransaction = false } = {},
+  ) {
     if (!isKind(session, BaseSQLiteDatabase)) {
       throw new InvalidArgumentError(`sqliteStore takes a drizzle database; got ${kindOf(session)}.`)
     }
     this.#session = session
     this.#queries = new Queries(session)
+    this.#beforeMigration = beforeMigration
     this.#close = close
     this.inTransaction = inTransaction
   }
@@ -169,6 +174,8 @@ export class SqliteDialect implements SyncDialect<SqliteSession> {
   }
 
   migrate(): void {
+    // Here and not when it is opened: a file that is none of ours is left as it is, and so is a host's own.
+    this.#beforeMigration()
     migrate(this.#session)
   }
 
