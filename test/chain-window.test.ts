@@ -9,7 +9,7 @@ import {
   type ToolCall,
 } from '../src/index.ts'
 import type { Answer, Question } from '../src/local-model/model.ts'
-import { chainOn, clientOf, collect, storedMessages } from './support/chains.ts'
+import { chainOn, clientOf, collect, messagesIn, storedMessages } from './support/chains.ts'
 import { onEachDatabase } from './support/databases.ts'
 import { turnOf } from './support/inspect.ts'
 import { startModelServer } from './support/model-server.ts'
@@ -132,7 +132,11 @@ onEachDatabase('the requests of a chain', (database) => {
     const seen = { full: 0, shortened: 0, leftOut: 0, refused: 0, grewTooLong: 0 }
     for (let seed = 1; seed <= CONVERSATIONS; seed++) {
       const random = randomFrom(seed)
-      const encoding = random.pick(['o200k_base', 'cl100k_base'] as const)
+      const [model, encoding] = random.pick([
+        ['gpt-5-mini', 'o200k_base'],
+        ['gpt-4', 'cl100k_base'],
+        ['a-model-of-ones-own', 'cl100k_base'],
+      ] as const)
       const count = oracleCount(encoding)
       const setting = randomSetting(random)
       const { maxRequestTokens, maxOutputTokens, maxTokenLimit, retentionRatio, returnMessages } = setting
@@ -140,6 +144,7 @@ onEachDatabase('the requests of a chain', (database) => {
       const { prefixes, api, system, given } = setting
       const chain = await chainOn(database, server, {
         api,
+        model,
         system,
         maxOutputTokens,
         countPart,
@@ -207,6 +212,28 @@ onEachDatabase('the requests of a chain', (database) => {
     }
     // A promise that was never put to the test would hold as well.
     for (const times of Object.values(seen)) expect(times, JSON.stringify(seen)).toBeGreaterThan(5)
+  })
+})
+
+onEachDatabase('a memory that counts in another encoding than the model', (database) => {
+  it('does not make a request larger than was promised', async () => {
+    await using server = await startModelServer(() => ({ content: 'ठीक है।' }))
+    const contextWindow = 2000
+    const maxOutputTokens = 500
+    const chain = await chainOn(database, server, {
+      model: 'gpt-4',
+      contextWindow,
+      maxOutputTokens,
+      memory: { encoding: 'o200k_base', returnMessages: true, maxTokenLimit: 100_000 },
+    })
+    const ofModel = oracleCount('cl100k_base')
+    for (let turn = 0; turn < 8; turn++) {
+      await chain.predict({ input: 'मेरा नाम आदा है और मैं ओस्लो में रहती हूँ। '.repeat(10) })
+    }
+    const tokens = server.requests.map((request) => chatTokens(messagesIn(request), ofModel, countPart) + 3)
+    expect(Math.max(...tokens)).toBeLessThanOrEqual(contextWindow - maxOutputTokens)
+    // A turn more would not fit.
+    expect(Math.max(...tokens)).toBeGreaterThan(contextWindow - maxOutputTokens - 400)
   })
 })
 

@@ -8,7 +8,7 @@ import {
   type ChainSettings,
   type ConversationChainOptions,
 } from './options.ts'
-import { Turn, type TakenTurn } from './turn.ts'
+import { Turn } from './turn.ts'
 
 /** What {@link ConversationChain.invoke} gives: the values it was given, the history under the memory's key, the reply. */
 export interface ChainValues {
@@ -41,19 +41,22 @@ export class ConversationChain {
    * The model's reply to what the person said. A statement to load, a request to the model, a statement to store; with an
    * `idempotencyKey` a statement more, and for each round of tools a request more.
    *
+   * Of the values only the input is looked at: a signal goes into the options.
+   *
    * @throws {UnresolvedKeyError} when the input cannot be told from the values; the memory's `inputKey` names it.
    * @throws {ContextWindowExceededError} when the input does not fit, before the model is asked.
    * @throws {ModelTimeoutError} | {IncompleteReplyError} | {ToolLoopError} | the client's own errors; nothing is stored.
    * @throws {SaveFailedError} when the model answered and the turn could not be stored: it holds the reply.
    */
   async predict(values: Readonly<Record<string, unknown>>, options?: ChainCallOptions): Promise<string> {
-    return (await this.#take('predict', values, options)).reply
+    return lastOf(this.#turn('predict', values, options).take())
   }
 
   /** The same as {@link predict}, with what led to it: `{ input, history, response }`. */
   async invoke(values: Readonly<Record<string, unknown>>, options?: ChainCallOptions): Promise<ChainValues> {
-    const { history, reply } = await this.#take('invoke', values, options)
-    return { ...values, [this.memory.memoryKey]: history, response: reply }
+    const turn = this.#turn('invoke', values, options)
+    const response = await lastOf(turn.take())
+    return { ...values, [this.memory.memoryKey]: await turn.history(), response }
   }
 
   /**
@@ -65,36 +68,34 @@ export class ConversationChain {
     values: Readonly<Record<string, unknown>>,
     options?: ChainCallOptions,
   ): AsyncGenerator<string, void> {
-    return pieces(this.#turn('stream', values, options).take())
-  }
-
-  async #take(
-    name: string,
-    values: Readonly<Record<string, unknown>>,
-    options: ChainCallOptions | undefined,
-  ): Promise<TakenTurn> {
-    const turn = this.#turn(name, values, options).take()
-    for (;;) {
-      const step = await turn.next()
-      if (step.done) return step.value
-    }
+    return pieces(this.#turn('stream', values, options, { streaming: true }).take())
   }
 
   #turn(
-    name: string,
+    method: string,
     values: Readonly<Record<string, unknown>>,
     options: ChainCallOptions | undefined,
+    { streaming = false } = {},
   ): Turn {
-    const { idempotencyKey, signal } = checkOptions(name, options)
+    const { idempotencyKey, signal } = checkOptions(method, options)
     return new Turn(this.#settings, {
       input: resolveInput(values, this.memory.inputKey, this.memory.memoryKey),
       idempotencyKey: idempotencyKey === undefined ? undefined : checkIdempotencyKey(idempotencyKey),
       signal,
-      streaming: name === 'stream',
+      streaming,
     })
   }
 }
 
-async function* pieces(turn: AsyncGenerator<string, TakenTurn>): AsyncGenerator<string, void> {
+/** What a turn gives at its end. */
+async function lastOf<T>(turn: AsyncGenerator<string, T>): Promise<T> {
+  for (;;) {
+    const step = await turn.next()
+    if (step.done) return step.value
+  }
+}
+
+/** A turn without what it gives at its end. */
+async function* pieces(turn: AsyncGenerator<string, unknown>): AsyncGenerator<string, void> {
   yield* turn
 }

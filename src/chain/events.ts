@@ -9,7 +9,7 @@ export interface PromptEvent {
   readonly round: number
   /** What is sent, as text: the prompt, or a line a message. */
   readonly prompt: string
-  /** Tokens of the request, tools included, in the memory's encoding. */
+  /** Tokens of the request, tools included, in the model's encoding; in the memory's for a model that is not known. */
   readonly tokens: number
 }
 
@@ -37,8 +37,8 @@ export interface SavedEvent {
 /** What a `verbose` function is told. */
 export type ChainEvent = PromptEvent | ReplyEvent | SavedEvent
 
-/** Is told what a chain does, while it does it. What it throws ends the call. */
-export type ChainListener = (event: ChainEvent) => void
+/** Is told what a chain does, while it does it, and waited for. What it throws ends the call. */
+export type ChainListener = (event: ChainEvent) => unknown
 
 /** Prints what LangChain's StdOut handler prints of a chain; in colours on a terminal only. */
 export function printAsLangChain(event: ChainEvent): void {

@@ -3,6 +3,7 @@ import { ConversationTokenBufferMemory } from '../memory/token-buffer-memory.ts'
 import { kindOf } from '../redact.ts'
 import { checkFlag, checkOptions, checkWhole } from '../store/arguments.ts'
 import type { CountPart } from '../tokens/count.ts'
+import { knownEncoding } from '../tokens/encodings.ts'
 import type { OpenAIClient, ClientEndpoint } from './client.ts'
 import { chat } from './endpoints/chat.ts'
 import { completions } from './endpoints/completions.ts'
@@ -37,12 +38,17 @@ export interface ConversationChainOptions {
   readonly api?: Api | undefined
   /** True prints each prompt as LangChain does; a function is given the events instead. Default: false. */
   readonly verbose?: boolean | ChainListener | undefined
-  /** The most tokens that the model may answer with: 1 or more; sent with each request. Default: the server's. */
+  /**
+   * The most tokens that the model may answer with: 1 or more; sent with each request. Default: the server's, which for
+   * `completions` may be as few as 16. A reply that was cut off is stored, with the server's word for it as
+   * `finishReason` in the turn's metadata.
+   */
   readonly maxOutputTokens?: number | undefined
   /**
    * The most tokens that the model can hold, request and reply together. Each request then leaves room for
    * `maxOutputTokens`, which is needed with it: the history gets what system message, tools and input leave, and never
-   * more than the memory's own limit. Default: the memory's own limit alone.
+   * more than the memory's own limit. Counted in the model's encoding; in the memory's for a model that is not known.
+   * Default: the memory's own limit alone.
    */
   readonly contextWindow?: number | undefined
   /**
@@ -58,8 +64,8 @@ export interface ConversationChainOptions {
   readonly maxToolRounds?: number | undefined
   /**
    * True saves what came of a stream that did not come to its end, with `{ partial: true, reason }` as the turn's
-   * metadata. Under a key of the caller's it is no answer: to ask again, rewind it, or use another key. Default: false,
-   * nothing is saved.
+   * metadata. Under a key of the caller's it is no answer: to ask again, rewind it, or use another key. Where it cannot
+   * be saved, a SaveFailedError takes the place of what broke the stream off. Default: false, nothing is saved.
    */
   readonly keepPartial?: boolean | undefined
   /**
@@ -88,7 +94,11 @@ export type ChainSettings = ReturnType<typeof checkChainOptions>
 const ENDPOINTS: Readonly<Record<Api, Endpoint>> = { chat, responses, completions }
 
 /** Fields of a request that the chain itself fills. */
-const RESERVED = ['model', 'messages', 'input', 'prompt', 'tools', 'stream', 'n']
+const RESERVED = [
+  ...['model', 'messages', 'input', 'prompt', 'tools', 'stream', 'n'],
+  // `system` is what they are for here, and the memory: given beside those they would be counted by nobody.
+  ...['instructions', 'previous_response_id', 'conversation'],
+]
 
 /** @throws {InvalidArgumentError} for an option that is missing, out of range, or of no use with another. */
 export function checkChainOptions(options: ConversationChainOptions) {
@@ -113,12 +123,15 @@ export function checkChainOptions(options: ConversationChainOptions) {
   if (countPart !== undefined && typeof countPart !== 'function') {
     throw new InvalidArgumentError(`countPart must be a function (part) => tokens; got ${kindOf(countPart)}.`)
   }
+  const name = checkText('model', model)
   return {
     api,
     endpoint,
     create,
     memory,
-    model: checkText('model', model),
+    model: name,
+    /** What requests are counted in. The memory may count in another: then its counts say nothing of what the model holds. */
+    encoding: knownEncoding(name) ?? memory.encoding,
     system: system === undefined ? undefined : checkText('system', system),
     template: checkTemplate(options, memory),
     listener: verbose === true ? printAsLangChain : verbose || undefined,

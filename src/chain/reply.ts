@@ -22,18 +22,21 @@ export class Reply {
   /** Tokens of those items that their texts do not show. */
   hiddenTokens = 0
 
-  /** What a person reads: the answer, or the model's refusal to give one. */
+  /** What a person reads: the answer, the model's refusal to give one, or an answer that went over into one. */
   get shown(): string {
-    return this.text === '' ? this.refusal : this.text
+    return this.text + this.refusal
   }
 
-  /** The reply as a message, with the calls of tools unless they are left out. */
+  /**
+   * The reply as a message, with the calls of tools unless they are left out. A refusal within an answer is a part of its
+   * text: as a field beside it, it would be sent again with each request and neither rendered nor counted.
+   */
   message({ toolCalls = this.toolCalls }: { toolCalls?: ToolCall[] } = {}): AssistantMessage {
     const refused = this.text === '' && this.refusal !== ''
     return {
       role: 'assistant',
-      content: refused || (this.text === '' && toolCalls.length > 0) ? null : this.text,
-      ...(this.refusal === '' ? {} : { refusal: this.refusal }),
+      content: refused || (this.text === '' && toolCalls.length > 0) ? null : this.shown,
+      ...(refused ? { refusal: this.refusal } : {}),
       ...(toolCalls.length === 0 ? {} : { tool_calls: toolCalls }),
     }
   }

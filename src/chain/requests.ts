@@ -1,9 +1,10 @@
 import { ContextWindowExceededError } from '../errors.ts'
+import { countTurn } from '../tokens/count.ts'
 import { loadEncoder } from '../tokens/encoder.ts'
 import { contentText, renderText } from '../tokens/render.ts'
 import { inSlices } from '../tokens/steps.ts'
 import type { Message, StoredTurn } from '../types.ts'
-import { countMessages } from './cost.ts'
+import { CHAT_FRAMING } from './cost.ts'
 import { exchangeOf, type ModelRequest, type Round } from './endpoints/endpoint.ts'
 import type { ChainSettings } from './options.ts'
 
@@ -14,7 +15,7 @@ export class Requests {
   readonly #signal: AbortSignal | undefined
   /** The history that the next request carries, oldest first. */
   #turns: readonly StoredTurn[] = []
-  /** The history that the first request carries. */
+  /** The history that the first request carried. */
   #given: readonly StoredTurn[] = []
 
   constructor(settings: ChainSettings, input: string, signal: AbortSignal | undefined) {
@@ -29,17 +30,18 @@ export class Requests {
    * @throws {ContextWindowExceededError} when the rest alone leaves nothing for the reply.
    */
   async loadHistory(): Promise<void> {
-    const { memory, maxRequestTokens } = this.#settings
+    const { memory, encoding, maxRequestTokens } = this.#settings
     const signal = this.#signal
-    const maxTokens =
+    const room =
       maxRequestTokens === undefined
-        ? memory.maxTokenLimit
+        ? Infinity
         : maxRequestTokens - this.#checkFits(await this.#count(this.#build([])))
+    // Tokens of one encoding are no limit in another: where the memory has its own, what is too much is left out later.
+    const maxTokens = encoding === memory.encoding ? room : Infinity
     this.#turns = (await memory.loadWindow({ maxTokens, signal })).turns
-    this.#given = this.#turns
   }
 
-  /** The history of the turn's first request, as the memory gives it; before that, the one that was loaded. */
+  /** The history of the turn's first request, as the memory gives it. */
   get history(): string | Message[] {
     return this.#settings.memory.render(this.#given.flatMap((turn) => turn.messages))
   }
@@ -52,17 +54,17 @@ export class Requests {
    */
   async next(rounds: readonly Round[]): Promise<{ request: ModelRequest; tokens: number }> {
     const { maxRequestTokens, countsRequests } = this.#settings
-    if (maxRequestTokens === undefined) {
-      const request = this.#build(rounds)
-      return { request, tokens: countsRequests ? await this.#count(request) : 0 }
-    }
     for (;;) {
       const request = this.#build(rounds)
-      const tokens = await this.#count(request)
-      if (rounds.length === 0) this.#given = this.#turns
-      if (tokens <= maxRequestTokens) return { request, tokens }
+      const isToCount = maxRequestTokens !== undefined || countsRequests
+      const tokens = isToCount ? await this.#count(request) : 0
+      const excess = tokens - (maxRequestTokens ?? Infinity)
+      if (excess <= 0) {
+        if (rounds.length === 0) this.#given = this.#turns
+        return { request, tokens }
+      }
       if (this.#turns.length === 0) this.#checkFits(tokens)
-      await this.#leaveOut(tokens - maxRequestTokens)
+      await this.#leaveOut(excess)
     }
   }
 
@@ -74,19 +76,19 @@ export class Requests {
   }
 
   #build(rounds: readonly Round[]): ModelRequest {
-    const { model, system, template, tools, maxOutputTokens } = this.#settings
+    const { model, system, template, tools, maxOutputTokens, params } = this.#settings
     const history = this.#turns.flatMap((turn) => turn.messages)
     const input = (content: string): Message => ({ role: 'user', content })
     const said = template
       ? [input(template.fill(this.#settings.memory.render(history) as string, this.#input))]
       : [...history, input(this.#input)]
     const opening: Message[] = system === undefined ? said : [{ role: 'system', content: system }, ...said]
-    return { model, opening, rounds, tools, maxOutputTokens }
+    return { model, opening, rounds, tools, maxOutputTokens, params }
   }
 
   async #count(request: ModelRequest): Promise<number> {
-    const { memory, endpoint, countPart } = this.#settings
-    const encoder = await loadEncoder(memory.encoding)
+    const { encoding, endpoint, countPart } = this.#settings
+    const encoder = await loadEncoder(encoding)
     return inSlices(endpoint.count(request, encoder, countPart), this.#signal)
   }
 
@@ -99,16 +101,15 @@ export class Requests {
     )
   }
 
-  /** Leaves out the oldest turns until these tokens are saved. In a string a turn has what it was counted as. */
+  /** Leaves out the oldest turns until these tokens are saved, each counted as the request renders it. */
   async #leaveOut(excess: number): Promise<void> {
-    const { memory, template, countPart } = this.#settings
-    const encoder = await loadEncoder(memory.encoding)
+    const { memory, encoding, template, countPart } = this.#settings
+    const counting = { encoding, framing: template ? memory.framing : CHAT_FRAMING, countPart }
+    const encoder = await loadEncoder(encoding)
     let oldest = 0
     for (let saved = 0; saved < excess && oldest < this.#turns.length; oldest++) {
-      const turn = this.#turns[oldest]!
-      saved += template
-        ? turn.tokenCount
-        : await inSlices(countMessages(turn.messages, encoder, countPart), this.#signal)
+      const { messages } = this.#turns[oldest]!
+      saved += (await inSlices(countTurn(messages, encoder, counting), this.#signal)).tokenCount
     }
     this.#turns = this.#turns.slice(oldest)
   }

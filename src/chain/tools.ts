@@ -26,17 +26,18 @@ export type Tool =
     }
 
 /**
- * Does what the model calls for. A string is given to the model as it is, anything else as JSON text; to let the model
+ * Does what the model calls for. A string is given to the model as it is, nothing as an empty text, anything else as JSON text; to let the model
  * know of a failure, return a text that says so. What it throws ends the call, and nothing is saved.
  */
 export type RunTool = (call: ToolCall, options: { readonly signal: AbortSignal | undefined }) => unknown
 
 /** Runs the calls of one reply, all at once, and gives their results in the order of the calls. An abort does not wait for them. */
-export function runTools(
+export async function runTools(
   calls: readonly ToolCall[],
   runTool: RunTool,
   signal: AbortSignal | undefined,
 ): Promise<ToolMessage[]> {
+  signal?.throwIfAborted()
   const results = calls.map(async (call) => ({
     role: 'tool' as const,
     tool_call_id: call.id,
@@ -46,6 +47,7 @@ export function runTools(
 }
 
 function toText(result: unknown): string {
+  if (result === undefined) return ''
   const text = typeof result === 'string' ? result : toJson(result)
   if (text !== undefined) return text
   throw new InvalidArgumentError(

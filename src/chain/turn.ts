@@ -3,7 +3,7 @@ import { isDeepStrictEqual } from 'node:util'
 import { IdempotencyConflictError, IncompleteReplyError, SaveFailedError, ToolLoopError } from '../errors.ts'
 import { contentText } from '../tokens/render.ts'
 import type { Message, Metadata, StoredTurn, UserMessage } from '../types.ts'
-import { ask } from './ask.ts'
+import { ask, isCutOff } from './ask.ts'
 import { exchangeOf, type Round } from './endpoints/endpoint.ts'
 import type { ChainSettings } from './options.ts'
 import { Reply } from './reply.ts'
@@ -19,13 +19,6 @@ export interface TurnCall {
   readonly streaming: boolean
 }
 
-/** A turn that is stored. */
-export interface TakenTurn {
-  /** What the model was given, as the memory gives it; of a turn that had been stored before, what it would be given now. */
-  readonly history: string | Message[]
-  readonly reply: string
-}
-
 /** Why a stream did not come to its end: the caller stopped reading, aborted, the model failed, or gave no finish reason. */
 type PartialReason = 'stopped' | 'aborted' | 'failed' | 'unfinished'
 
@@ -38,6 +31,7 @@ export class Turn {
   readonly #start = performance.now()
   readonly #rounds: Round[] = []
   #reply = new Reply()
+  #isReplayed = false
 
   constructor(settings: ChainSettings, call: TurnCall) {
     this.#settings = settings
@@ -46,18 +40,22 @@ export class Turn {
     this.#requests = new Requests(settings, call.input, call.signal)
   }
 
-  /** Yields the texts of the replies. A turn that is stored under the key already is given as it is; no model is asked. */
-  async *take(): AsyncGenerator<string, TakenTurn> {
+  /**
+   * Yields the texts of the replies, and gives the last one. A turn that is stored under the key already is given as it
+   * is; no model is asked.
+   */
+  async *take(): AsyncGenerator<string, string> {
     const { conversation } = this.#settings.memory
     // Before anything is paid for: what could not be stored with the best of replies.
     conversation.check([this.#input])
     const stored = await this.#findStored()
-    await this.#requests.loadHistory()
     if (stored) {
+      this.#isReplayed = true
       const reply = replyOf(stored)
       if (reply !== '') yield reply
-      return { history: this.#requests.history, reply }
+      return reply
     }
+    await this.#requests.loadHistory()
     let unfinished: PartialReason | undefined = 'stopped'
     try {
       yield* this.#converse()
@@ -69,7 +67,14 @@ export class Turn {
     } finally {
       if (unfinished !== undefined) await this.#keepPartial(unfinished)
     }
-    return { history: this.#requests.history, reply: replyOf(await this.#save()) }
+    return replyOf(await this.#save())
+  }
+
+  /** What the model was given, as the memory gives it; of a turn that was not asked for, what it would be given now. */
+  async history(): Promise<string | Message[]> {
+    if (!this.#isReplayed) return this.#requests.history
+    const { memory } = this.#settings
+    return memory.render((await memory.loadWindow({ signal: this.#call.signal })).messages)
   }
 
   async *#converse(): AsyncGenerator<string, void> {
@@ -94,12 +99,12 @@ export class Turn {
     const { listener } = this.#settings
     const round = this.#rounds.length + 1
     const { request, tokens } = await this.#requests.next(this.#rounds)
-    listener?.({ type: 'prompt', round, prompt: this.#requests.asText(request), tokens })
+    await listener?.({ type: 'prompt', round, prompt: this.#requests.asText(request), tokens })
     const start = performance.now()
     yield* ask(this.#settings, request, this.#reply, this.#call)
     const { shown: reply, toolCalls, finishReason, usage } = this.#reply
     const durationMs = performance.now() - start
-    listener?.({ type: 'reply', round, reply, toolCalls, finishReason, usage, durationMs })
+    await listener?.({ type: 'reply', round, reply, toolCalls, finishReason, usage, durationMs })
   }
 
   /**
@@ -130,8 +135,10 @@ export class Turn {
 
   /** The signal plays no part any more: a reply that is complete is kept. */
   async #save(): Promise<StoredTurn> {
-    const turn = await this.#append([this.#input, ...exchangeOf(this.#rounds), this.#reply.message()])
-    this.#settings.listener?.({ type: 'saved', turn, durationMs: performance.now() - this.#start })
+    const messages = [this.#input, ...exchangeOf(this.#rounds), this.#reply.message()]
+    const { finishReason } = this.#reply
+    const turn = await this.#append(messages, isCutOff(this.#reply) ? { finishReason } : undefined)
+    await this.#settings.listener?.({ type: 'saved', turn, durationMs: performance.now() - this.#start })
     return turn
   }
 
@@ -143,7 +150,7 @@ export class Turn {
     if (came.length > 0) await this.#append([this.#input, ...came], { partial: true, reason })
   }
 
-  async #append(messages: Message[], metadata?: Metadata): Promise<StoredTurn> {
+  async #append(messages: Message[], metadata: Metadata | undefined): Promise<StoredTurn> {
     const { conversation } = this.#settings.memory
     // A key in any case: an append whose answer got lost can then be made again.
     const { idempotencyKey = randomUUID() } = this.#call
@@ -152,7 +159,8 @@ export class Turn {
     } catch (error) {
       const stored = error instanceof IdempotencyConflictError && (await this.#overtakenBy(idempotencyKey))
       if (stored) return stored
-      throw new SaveFailedError('The model answered, and the turn could not be saved. The error holds it.', {
+      const what = metadata?.['partial'] ? 'A part of a reply came' : 'The model answered'
+      throw new SaveFailedError(`${what}, and the turn could not be saved. The error holds it.`, {
         cause: error,
         turn: { reply: this.#reply.shown, messages, idempotencyKey, metadata },
       })

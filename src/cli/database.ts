@@ -6,6 +6,7 @@ import {
   type ConversationStore,
   type CountedAs,
 } from '../index.ts'
+import { openConversation } from '../transfer/open-conversation.ts'
 import { CommandError, EXIT, type Surroundings } from './command.ts'
 
 const DEFAULT_URL = 'sqlite:backscroll.db'
@@ -66,8 +67,8 @@ export async function storedConversation(
   key: { readonly userId: string; readonly conversationId: string },
   { signal }: Surroundings,
 ): Promise<StoredConversation> {
-  const countedAs = await store.conversation(key).countedAs({ signal })
-  if (countedAs) return { conversation: store.conversation({ ...key, ...countedAs }), countedAs }
+  const { conversation, countedAs } = await openConversation(store, key, { signal })
+  if (countedAs) return { conversation, countedAs }
   throw new CommandError(EXIT.notFound, 'There is no such conversation. See: backscroll list')
 }
 

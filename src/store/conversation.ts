@@ -91,7 +91,7 @@ export class Conversation {
     })
   }
 
-  /** Throws what {@link append} would throw for these messages before it writes; for whoever has to know beforehand. */
+  /** Throws what {@link append} would throw for the form and the size of these messages; for whoever has to know beforehand. */
   check(messages: readonly Message[]): void {
     draftTurn(messages, undefined, this.context.maxTurnCharacters)
   }

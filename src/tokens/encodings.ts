@@ -28,17 +28,21 @@ export function checkEncoding(name: unknown): EncodingName {
  * @throws {UnknownModelError} for any other value, another vendor's model included: a guess would count wrongly in silence.
  */
 export function encodingForModel(model: unknown): EncodingName {
-  if (typeof model === 'string') {
-    const base = model.startsWith('ft:') ? model.slice('ft:'.length) : model
-    for (const [prefix, encoding] of MODEL_PREFIXES) {
-      if (base.startsWith(prefix) && MODEL_BOUNDARY.test(base.charAt(prefix.length))) return encoding
-    }
-    if (DOTTED_GPT_5.test(base)) return 'o200k_base'
-  }
+  const encoding = typeof model === 'string' ? knownEncoding(model) : undefined
+  if (encoding !== undefined) return encoding
   throw new UnknownModelError(
     `No encoding is known for the model ${describe(model)}. ` +
       `Name the \`encoding\` instead, one of ${ENCODINGS.join(', ')}.`,
   )
+}
+
+/** The same; undefined for a model that is not known. */
+export function knownEncoding(model: string): EncodingName | undefined {
+  const base = model.startsWith('ft:') ? model.slice('ft:'.length) : model
+  for (const [prefix, encoding] of MODEL_PREFIXES) {
+    if (base.startsWith(prefix) && MODEL_BOUNDARY.test(base.charAt(prefix.length))) return encoding
+  }
+  return DOTTED_GPT_5.test(base) ? 'o200k_base' : undefined
 }
 
 /** What may follow a model's name: nothing, or a character that starts a suffix. Not '.': gpt-4.1 is no gpt-4. */

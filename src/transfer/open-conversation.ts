@@ -1,9 +1,15 @@
-import type { CallOptions, Conversation, ConversationOptions, ConversationStore } from '../index.ts'
+import type {
+  CallOptions,
+  Conversation,
+  ConversationOptions,
+  ConversationStore,
+  CountedAs,
+} from '../index.ts'
 
-/** A conversation, and whether the store holds nothing of it yet. */
+/** A conversation, and how its turns had been counted: undefined for one that the store holds nothing of yet. */
 export interface OpenedConversation {
   readonly conversation: Conversation
-  readonly isNew: boolean
+  readonly countedAs: CountedAs | undefined
 }
 
 /** Opens a conversation as its turns were counted, unless the options say otherwise: nothing is counted anew. */
@@ -13,11 +19,11 @@ export async function openConversation(
   options: CallOptions = {},
 ): Promise<OpenedConversation> {
   const key = { userId, conversationId }
-  const counted = await store.conversation(key).countedAs(options)
+  const countedAs = await store.conversation(key).countedAs(options)
   const conversation = store.conversation({
     ...key,
-    encoding: encoding ?? counted?.encoding,
-    framing: framing ?? counted?.framing,
+    encoding: encoding ?? countedAs?.encoding,
+    framing: framing ?? countedAs?.framing,
   })
-  return { conversation, isNew: counted === undefined }
+  return { conversation, countedAs }
 }

@@ -30,7 +30,8 @@ export class TargetConversation {
   ): Promise<TargetConversation> {
     return blaming(place, '', async () => {
       const options = { userId, conversationId, encoding, framing }
-      const { conversation, isNew } = await openConversation(store, options)
+      const { conversation, countedAs } = await openConversation(store, options)
+      const isNew = countedAs === undefined
       if (isNew && metadata) await conversation.setMetadata(metadata)
       return new TargetConversation(conversation, { wasThere: !isNew })
     })

@@ -18,7 +18,7 @@ export const chat: Endpoint = {
     const { content, refusal, tool_calls: calls } = readOnlyChoice(reply, answer)?.message ?? {}
     reply.text = content ?? ''
     reply.refusal = refusal ?? ''
-    reply.toolCalls.push(...(calls ?? []))
+    reply.toolCalls.push(...(calls ?? []).map((call) => ({ ...call, type: typeOf(call) }) as ToolCall))
   },
   readPiece(reply, piece) {
     const { content, refusal, tool_calls: calls } = readChoice(reply, piece)?.delta ?? {}
@@ -44,14 +44,20 @@ function addToCall(reply: Reply, piece: CallPiece): void {
 function callOf(reply: Reply, piece: CallPiece): ToolCall {
   const begun = begunCall(reply, piece)
   if (begun && !beginsAnother(begun, piece)) return begun
-  const { index, custom } = piece
-  const id = piece.id ?? ''
-  const call: ToolCall = custom
-    ? { id, type: 'custom', custom: { name: '', input: '' } }
-    : { id, type: 'function', function: { name: '', arguments: '' } }
+  // Whatever else stands beside a call is kept: some servers want to see it again.
+  const { index, id, type: _, function: __, custom: ___, ...others } = piece
+  const call: ToolCall =
+    typeOf(piece) === 'custom'
+      ? { id: id ?? '', type: 'custom', custom: { name: '', input: '' }, ...others }
+      : { id: id ?? '', type: 'function', function: { name: '', arguments: '' }, ...others }
   reply.toolCalls.push(call)
   if (typeof index === 'number') reply.callAt.set(index, call)
   return call
+}
+
+/** The type of a call: some servers leave it out. */
+function typeOf(call: object): ToolCall['type'] {
+  return 'custom' in call && call.custom ? 'custom' : 'function'
 }
 
 /** The call of the piece's index; from servers that give none, of its id, or the last one. */

@@ -21,6 +21,7 @@ interface Spoken {
 export interface CallPiece {
   readonly index?: number | null
   readonly id?: string | null
+  readonly type?: string | null
   readonly function?: { readonly name?: string | null; readonly arguments?: string | null } | null
   readonly custom?: { readonly name?: string | null; readonly input?: string | null } | null
 }

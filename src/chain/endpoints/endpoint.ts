@@ -26,6 +26,8 @@ export interface ModelRequest {
   readonly rounds: readonly Round[]
   readonly tools: readonly Tool[]
   readonly maxOutputTokens: number | undefined
+  /** Further fields, of the caller's. */
+  readonly params: Readonly<Record<string, unknown>>
 }
 
 /** One of OpenAI's three ways to ask a model: how it is asked, and how its answers are read. */

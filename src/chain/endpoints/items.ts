@@ -26,9 +26,18 @@ export function toItems(messages: readonly Message[]): object[] {
 /**
  * A reply goes back as the items that it came as: a model that reasons wants its reasoning beside its calls. Across
  * turns only the messages are kept.
+ *
+ * Where the server stores nothing (`store: false`), it knows no reasoning by its id, and refuses one that does not bring
+ * its content with it (`include: ['reasoning.encrypted_content']`).
  */
-export function roundItems({ reply, results }: Round): unknown[] {
-  return [...reply.items, ...toItems([reply.message(), ...results]).slice(-results.length)]
+export function roundItems({ reply, results }: Round, { isStored }: { isStored: boolean }): unknown[] {
+  const items = isStored ? reply.items : reply.items.filter((item) => !isBareReasoning(item))
+  return [...items, ...toItems([reply.message(), ...results]).slice(-results.length)]
+}
+
+function isBareReasoning(item: unknown): boolean {
+  const { type, encrypted_content: content } = Object(item) as { type?: unknown; encrypted_content?: unknown }
+  return type === 'reasoning' && typeof content !== 'string'
 }
 
 /** A tool in OpenAI chat form as Responses takes it. Chat completions are not strict unless asked to be, Responses are. */

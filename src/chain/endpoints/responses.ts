@@ -8,9 +8,12 @@ import { roundItems, toItems, toFlatTool } from './items.ts'
 /** OpenAI's Responses. Nothing is left to its own memory: each request carries the window, as with the other two. */
 export const responses: Endpoint = {
   of: (client) => client.responses,
-  body: ({ model, opening, rounds, tools, maxOutputTokens }) => ({
+  body: ({ model, opening, rounds, tools, maxOutputTokens, params }) => ({
     model,
-    input: [...toItems(opening), ...rounds.flatMap(roundItems)],
+    input: [
+      ...toItems(opening),
+      ...rounds.flatMap((round) => roundItems(round, { isStored: params['store'] !== false })),
+    ],
     ...(tools.length === 0 ? {} : { tools: tools.map(toFlatTool) }),
     ...(maxOutputTokens === undefined ? {} : { max_output_tokens: maxOutputTokens }),
   }),

@@ -1,5 +1,5 @@
-import { ConversationTokenBufferMemory, UnknownModelError, type ConversationStore } from '../../index.ts'
-import { DEFAULT_ENCODING, encodingForModel, type EncodingName } from '../../tokens/encodings.ts'
+import { ConversationTokenBufferMemory, type ConversationStore } from '../../index.ts'
+import { DEFAULT_ENCODING, knownEncoding } from '../../tokens/encodings.ts'
 import { CommandError, EXIT } from '../command.ts'
 
 /** Which conversation, and how much of it the model is given. */
@@ -23,7 +23,9 @@ export async function openMemory(
   { model, signal, ...options }: ChatMemoryOptions,
 ): Promise<ConversationTokenBufferMemory> {
   const countedAs = await store.conversation(options).countedAs({ signal })
-  const { encoding, framing } = countedAs ?? { encoding: encodingOf(model), framing: undefined }
+  // Of a model that is not known, the encoding of most: a local server's model has one that nobody counts in.
+  const encoding = countedAs?.encoding ?? knownEncoding(model) ?? DEFAULT_ENCODING
+  const framing = countedAs?.framing
   if (framing?.kind === 'chat') {
     throw new CommandError(
       EXIT.failed,
@@ -40,14 +42,4 @@ export async function openMemory(
     aiPrefix,
     returnMessages: true,
   })
-}
-
-/** Of a model that is not known, the encoding of most: a local server's model has one that nobody counts in. */
-function encodingOf(model: string): EncodingName {
-  try {
-    return encodingForModel(model)
-  } catch (error) {
-    if (error instanceof UnknownModelError) return DEFAULT_ENCODING
-    throw error
-  }
 }

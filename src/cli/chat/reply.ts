@@ -50,7 +50,8 @@ async function saveAgain(
   try {
     await memory.conversation.append(unsaved.messages, unsaved)
     notes.write('Saved.\n')
-    return true
+    // A part of a reply is no answer, though it is saved.
+    return unsaved.metadata?.['partial'] !== true
   } catch (error) {
     notes.write(`backscroll: ${await reasonOf(error)} The reply stays unsaved.\n`)
     return false
