@@ -105,6 +105,9 @@ interface Case {
   readonly apis?: readonly Api[]
 }
 
+/** Events up to and with the one that tells why the reply ended. */
+const COMPLETE: Record<Api, number> = { chat: 6, responses: 15, completions: 5 }
+
 /** Long enough for a busy machine, so that only a server that hangs is too late. */
 const DEADLINE_MS = 1000
 
@@ -909,3 +912,58 @@ async function startTunnel(url: string) {
     },
   }
 }
+
+onEachDatabase('a reply that is complete', (database) => {
+  it.each(
+    APIS.flatMap((api) => (['cut', 'hang', 'end', 'error-event'] as const).map((kind) => ({ api, kind }))),
+  )('is kept whatever comes after its finish reason: $kind, on $api', async ({ api, kind }) => {
+    await using server = await startModelServer(() => ({ content: REPLY }))
+    const chain = await faultyChain(database, server, { api, deadlineMs: DEADLINE_MS })
+    server.next({ kind, after: COMPLETE[api] })
+    expect((await collect(chain.stream({ input: INPUT }))).join('')).toBe(REPLY)
+    expect(await rowsOf(database, chain)).toMatchObject([{ content: INPUT }])
+  })
+
+  it('tells in the metadata of its turn that it was cut off', async () => {
+    await using server = await startModelServer(() => ({ content: REPLY, finishReason: 'length' }))
+    for (const api of APIS) {
+      const chain = await faultyChain(database, server, { api })
+      for (const way of Object.values(WAYS)) await way(chain)
+      const finishReason = api === 'responses' ? 'max_output_tokens' : 'length'
+      const turn = { metadata: { finishReason } }
+      expect(await chain.memory.conversation.listTurns()).toMatchObject([turn, turn])
+    }
+  })
+})
+
+onEachDatabase('a request', (database) => {
+  it('ends when it is aborted, though nobody reads', async () => {
+    await using server = await startModelServer(() => ({ content: REPLY }))
+    const chain = await faultyChain(database, server)
+    const controller = new AbortController()
+    server.next({ kind: 'hang', after: EVENTS.chat.middle })
+    const pieces = chain.stream({ input: INPUT }, { signal: controller.signal })
+    await pieces.next()
+    controller.abort('enough')
+    expect(await server.requests[0]!.aborted).toBe(true)
+    await expect(pieces.next()).rejects.toBe('enough')
+  })
+
+  it('closes the stream of a client that has something to do at its end', async () => {
+    const closed = gate()
+    const piece = { choices: [{ delta: { content: 'One' } }] }
+    const create = async () =>
+      (async function* () {
+        try {
+          for (;;) yield piece
+        } finally {
+          closed.open()
+        }
+      })()
+    const client = { chat: { completions: { create } } }
+    const chain = await chainOn(database, { url: 'http://127.0.0.1:1' }, { client })
+    for await (const _ of chain.stream({ input: INPUT })) break
+    await closed.opened
+    expect(await rowsOf(database, chain)).toEqual([])
+  })
+})

@@ -211,12 +211,13 @@ describe('a chain is refused when it is made', () => {
         () => ({ tools: [TOOL, tool], runTool }),
       ],
     ),
-    ...['model', 'messages', 'input', 'prompt', 'tools', 'stream', 'n'].map(
-      (field): readonly [string, () => Untyped] => [
-        `params may not hold ${field}: the chain fills it.`,
-        () => ({ params: { temperature: 0, [field]: CANARY } }),
-      ],
-    ),
+    ...[
+      ...['model', 'messages', 'input', 'prompt', 'tools', 'stream', 'n'],
+      ...['instructions', 'previous_response_id', 'conversation'],
+    ].map((field): readonly [string, () => Untyped] => [
+      `params may not hold ${field}: the chain fills it.`,
+      () => ({ params: { temperature: 0, [field]: CANARY } }),
+    ]),
     ['prompt has no place for {history}', () => ({ prompt: `{input} ${CANARY}` })],
     ['prompt has no place for {input}', () => ({ prompt: `{history} ${CANARY}` })],
     ['prompt has no place for {input}', () => ({ prompt: '{history} {{input}}' })],

@@ -251,6 +251,7 @@ onEachDatabase('a chain with tools', (database) => {
     [42, '42'],
     [false, 'false'],
     [null, 'null'],
+    [undefined, ''],
     [new Date(0), '"1970-01-01T00:00:00.000Z"'],
   ])('gives a result of %j to the model as text', async (result, content) => {
     await using server = await startModelServer([{ toolCalls: [OSLO] }, { content: 'Noted.' }])
@@ -262,7 +263,7 @@ onEachDatabase('a chain with tools', (database) => {
   const cyclic: { self?: object } = {}
   cyclic.self = cyclic
 
-  it.each([undefined, () => 'later', Symbol('result'), 10n, cyclic])(
+  it.each([() => 'later', Symbol('result'), 10n, cyclic])(
     'refuses a result that is no text and no JSON: %s',
     async (result) => {
       await using server = await startModelServer([{ toolCalls: [OSLO] }])
@@ -480,6 +481,24 @@ onEachDatabase('a chain with tools', (database) => {
     })
   })
 
+  it('sends no reasoning by its id alone to a server that is told to store nothing', async () => {
+    const sealed = { id: 'rs_1', type: 'reasoning', summary: [], encrypted_content: 'gAAAAB' }
+    const bare = { id: 'rs_2', type: 'reasoning', summary: [] }
+    const call = { type: 'function_call', call_id: 'call_1', name: 'weather', arguments: '{}' }
+    const output = { type: 'function_call_output', call_id: 'call_1', output: 'rain' }
+    const first = { status: 'completed', output: [sealed, bare, call] }
+    for (const [store, back] of [
+      [false, [sealed, call]],
+      [true, [sealed, bare, call]],
+    ] as const) {
+      const { server, requests } = await startWireServer([[first], [{ status: 'completed', output: [] }]])
+      await using _ = server
+      const options = { api: 'responses', tools: TOOLS, runTool: () => 'rain', params: { store } } as const
+      await (await chainOn(database, server, options)).predict({ input: 'Oslo?' })
+      expect(messagesIn(requests[1]!).slice(1), `store: ${store}`).toEqual([...back, output])
+    }
+  })
+
   describe('on servers with ways of their own', () => {
     const CALLS = [OSLO, ROME] as const
 
@@ -620,6 +639,22 @@ onEachDatabase('a chain with tools', (database) => {
       const chain = await chainOn(database, server, { tools: TOOLS, runTool: () => 'rain' })
       expect(await chain.predict({ input: 'Oslo?' })).toBe('Rain.')
       expect((await storedMessages(chain))[0]![1]).toEqual(called)
+    })
+
+    it('gives a call its type where the server leaves it out, and keeps what else stands beside it', async () => {
+      const extra = { extra_content: { signature: 'x' } }
+      const { type: _, ...untyped } = { ...OSLO, ...extra }
+      const kept = { ...called, tool_calls: [{ ...OSLO, ...extra }] }
+      expect(await assistantOf([{ tool_calls: [{ index: 0, ...untyped }] }])).toEqual(kept)
+      const whole = { choices: [{ message: { content: null, tool_calls: [untyped] } }] }
+      const { server } = await startWireServer([[whole], [{ choices: [{ message: { content: 'Rain.' } }] }]])
+      await using _server = server
+      const types: string[] = []
+      const runTool: RunTool = ({ type }) => types.push(type)
+      const chain = await chainOn(database, server, { tools: TOOLS, runTool })
+      expect(await chain.predict({ input: 'Oslo?' })).toBe('Rain.')
+      expect(types).toEqual(['function'])
+      expect((await storedMessages(chain))[0]![1]).toEqual(kept)
     })
 
     it.each([[null], [[]]])('takes %j for no calls', async (calls) => {

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto'
+import { setImmediate } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import OpenAI from 'openai'
 import OpenAI5 from 'openai-5'
@@ -256,6 +257,16 @@ onEachDatabase('ConversationChain', (database) => {
       const next = asked.api === 'chat' ? refusal : { role: 'assistant', content: 'I will not do that.' }
       expect(messagesIn(server.requests[1]!)).toEqual([question, next, { role: 'user', content: 'Why?' }])
     })
+
+    it.each(APIS_OF_MESSAGES)(
+      'keeps an answer that goes over into a refusal as it was shown, streaming: $streaming, on $api',
+      async (asked) => {
+        await using server = await startModelServer([{ content: 'First, ', refusal: 'no: I will not.' }])
+        const chain = await chainOn(database, server, { api: asked.api })
+        expect(await say(chain, 'Do it.', asked)).toBe('First, no: I will not.')
+        expect(await storedMessages(chain)).toEqual([turnOf('Do it.', 'First, no: I will not.')])
+      },
+    )
   })
 
   describe('a call of a chain', () => {
@@ -524,6 +535,28 @@ onEachDatabase('ConversationChain', (database) => {
       expect(await storedMessages(chain)).toHaveLength(3)
     })
 
+    it('finds a turn for a chain that could not ask for it', async () => {
+      await using server = await startModelServer([{ content: 'Bought.' }])
+      const chain = await chainOn(database, server)
+      const options = { idempotencyKey: 'order 3' }
+      await chain.predict({ input: 'Buy.' }, options)
+      const { conversationId } = chain.memory.conversation
+      const narrow = await chainOn(database, server, {
+        contextWindow: 2,
+        maxOutputTokens: 1,
+        memory: { conversationId },
+      })
+      expect(await narrow.predict({ input: 'Buy.' }, options)).toBe('Bought.')
+      expect(await narrow.invoke({ input: 'Buy.' }, options)).toEqual({
+        input: 'Buy.',
+        history: 'Human: Buy.\nAI: Bought.',
+        response: 'Bought.',
+      })
+      await expect(narrow.predict({ input: 'Buy.' })).rejects.toMatchObject({
+        code: 'CONTEXT_WINDOW_EXCEEDED',
+      })
+    })
+
     it('is refused with another input, and asks nothing', async () => {
       await using server = await startModelServer([{ content: 'Bought.' }])
       const chain = await chainOn(database, server)
@@ -668,16 +701,23 @@ onEachDatabase('ConversationChain', (database) => {
       for (const [type, requests, turns] of [
         ['prompt', 0, 0],
         ['reply', 1, 0],
-        ['saved', 2, 1],
+        ['saved', 1, 1],
       ] as const) {
         const failure = new Error(`No ${type} today.`)
-        const verbose = (event: ChainEvent) => {
+        const told = (event: ChainEvent) => {
           if (event.type === type) throw failure
         }
-        const chain = await chainOn(database, server, { verbose })
-        await expect(chain.predict({ input: 'hi' })).rejects.toBe(failure)
-        expect(server.requests).toHaveLength(requests)
-        expect(await storedMessages(chain)).toHaveLength(turns)
+        const toldLater = async (event: ChainEvent) => {
+          await setImmediate()
+          told(event)
+        }
+        for (const verbose of [told, toldLater]) {
+          const before = server.requests.length
+          const chain = await chainOn(database, server, { verbose })
+          await expect(chain.predict({ input: 'hi' })).rejects.toBe(failure)
+          expect(server.requests).toHaveLength(before + requests)
+          expect(await storedMessages(chain)).toHaveLength(turns)
+        }
       }
     })
 
