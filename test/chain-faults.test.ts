@@ -105,9 +105,6 @@ interface Case {
   readonly apis?: readonly Api[]
 }
 
-/** Events up to and with the one that tells why the reply ended. */
-const COMPLETE: Record<Api, number> = { chat: 6, responses: 15, completions: 5 }
-
 /** Long enough for a busy machine, so that only a server that hangs is too late. */
 const DEADLINE_MS = 1000
 
@@ -919,7 +916,7 @@ onEachDatabase('a reply that is complete', (database) => {
   )('is kept whatever comes after its finish reason: $kind, on $api', async ({ api, kind }) => {
     await using server = await startModelServer(() => ({ content: REPLY }))
     const chain = await faultyChain(database, server, { api, deadlineMs: DEADLINE_MS })
-    server.next({ kind, after: COMPLETE[api] })
+    server.next({ kind, after: EVENTS[api].end + 1 })
     expect((await collect(chain.stream({ input: INPUT }))).join('')).toBe(REPLY)
     expect(await rowsOf(database, chain)).toMatchObject([{ content: INPUT }])
   })
