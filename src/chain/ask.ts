@@ -4,6 +4,9 @@ import type { ModelRequest } from './endpoints/endpoint.ts'
 import type { ChainSettings } from './options.ts'
 import type { Reply } from './reply.ts'
 
+/** How long what may follow a finish reason, such as the usage, is waited for. Milliseconds. */
+const AFTERWARDS_MS = 5000
+
 /** How the model is asked. */
 export interface AskOptions {
   /** True yields the pieces of the reply as they come; false asks for it whole, and yields it in one piece. */
@@ -28,7 +31,10 @@ export async function* ask(
   { streaming, signal }: AskOptions,
 ): AsyncGenerator<string, void> {
   const { endpoint, create, deadlineMs } = settings
-  const wait = <T>(work: PromiseLike<T>) => inTime(work, performance.now() + deadlineMs, signal)
+  const wait = <T>(work: PromiseLike<T>) => {
+    const silenceMs = reply.finishReason === undefined ? deadlineMs : Math.min(deadlineMs, AFTERWARDS_MS)
+    return inTime(work, performance.now() + silenceMs, signal)
+  }
   const controller = new AbortController()
   const stop = () => controller.abort()
   let pieces: AsyncIterator<unknown> | undefined
