@@ -164,6 +164,14 @@ export class IncompleteReplyError extends BackscrollError {
   readonly code = 'INCOMPLETE_REPLY'
 }
 
+/**
+ * The idempotency key stands for what came of a reply that broke off, kept by `keepPartial`, which is no answer. The
+ * same call would fail again: drop that turn with `rewind`, or use a new key.
+ */
+export class PartialReplyError extends BackscrollError {
+  readonly code = 'PARTIAL_REPLY'
+}
+
 /** The model was silent for longer than `deadlineMs`. Ask again, or allow it more time. */
 export class ModelTimeoutError extends BackscrollError {
   readonly code = 'MODEL_TIMEOUT'

@@ -28,8 +28,11 @@ export interface FilePart {
   file: { file_data?: string; file_id?: string; filename?: string }
 }
 
+/** A part of what a person sends, in OpenAI chat form. */
+export type UserPart = TextPart | ImagePart | AudioPart | FilePart
+
 /** A part of a message's content, in OpenAI chat form. */
-export type ContentPart = TextPart | RefusalPart | ImagePart | AudioPart | FilePart
+export type ContentPart = UserPart | RefusalPart
 
 /** A call that an assistant makes, in OpenAI chat form. */
 export type ToolCall =
@@ -46,7 +49,7 @@ export interface SystemMessage {
 /** What a person said. */
 export interface UserMessage {
   role: 'user'
-  content: string | ContentPart[]
+  content: string | UserPart[]
   name?: string
 }
 

@@ -504,7 +504,7 @@ onEachDatabase('with keepPartial', (database) => {
     const options = { idempotencyKey: 'once' }
     server.next({ kind: 'cut', after: EVENTS.chat.middle })
     await expect(collect(chain.stream({ input: INPUT }, options))).rejects.toThrow()
-    const refused = { code: 'INCOMPLETE_REPLY' }
+    const refused = { code: 'PARTIAL_REPLY' }
     await expect(chain.predict({ input: INPUT }, options)).rejects.toMatchObject(refused)
     await expect(collect(chain.stream({ input: INPUT }, options))).rejects.toMatchObject(refused)
     expect(server.requests).toHaveLength(1)

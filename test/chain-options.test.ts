@@ -12,6 +12,7 @@ import {
   type ChainEvent,
   type ChainValues,
   type ConversationChainOptions,
+  type Message,
   type ConversationStore,
   type IncompleteReplyError,
   type OpenAIClient,
@@ -319,6 +320,10 @@ describe('a caller in TypeScript', () => {
     }
     expectTypeOf(accepted).returns.toEqualTypeOf<ConversationChain[]>()
     expectTypeOf<OpenAI5 | OpenAI | OpenAI7>().toExtend<OpenAIClient>()
+    // What is loaded can be sent by any of them, by hand.
+    expectTypeOf<Message[]>().toExtend<OpenAI5.ChatCompletionMessageParam[]>()
+    expectTypeOf<Message[]>().toExtend<OpenAI.ChatCompletionMessageParam[]>()
+    expectTypeOf<Message[]>().toExtend<OpenAI7.ChatCompletionMessageParam[]>()
   })
 
   it('is told what each call gives', () => {

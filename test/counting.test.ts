@@ -1,5 +1,11 @@
 import { beforeAll, describe, expect, it } from 'vitest'
-import { textFraming, type ContentPart, type ConversationStore, type Message } from '../src/index.ts'
+import {
+  textFraming,
+  type ContentPart,
+  type ConversationStore,
+  type Message,
+  type UserPart,
+} from '../src/index.ts'
 import { countTurn, type TurnCount } from '../src/tokens/count.ts'
 import { loadEncoder, type Encoder } from '../src/tokens/encoder.ts'
 import { renderText } from '../src/tokens/render.ts'
@@ -8,9 +14,9 @@ import { onEachDatabase } from './support/databases.ts'
 import { chatTokens, oracleCount, render, type Count } from './support/oracle.ts'
 import { HOSTILE, hostileTurn, randomFrom, type Random } from './support/texts.ts'
 
-const IMAGE: ContentPart = { type: 'image_url', image_url: { url: 'https://example.com/a.png' } }
-const AUDIO: ContentPart = { type: 'input_audio', input_audio: { data: 'AAAA', format: 'wav' } }
-const FILE: ContentPart = { type: 'file', file: { file_id: 'file-1' } }
+const IMAGE: UserPart = { type: 'image_url', image_url: { url: 'https://example.com/a.png' } }
+const AUDIO: UserPart = { type: 'input_audio', input_audio: { data: 'AAAA', format: 'wav' } }
+const FILE: UserPart = { type: 'file', file: { file_id: 'file-1' } }
 const TEXT_FRAMING = textFraming()
 
 describe('the rendered history', () => {
@@ -69,7 +75,7 @@ describe('the rendered history', () => {
   })
 
   it('joins text parts and names the others', () => {
-    const content: ContentPart[] = [
+    const content: UserPart[] = [
       { type: 'text', text: 'a ' },
       IMAGE,
       { type: 'text', text: 'b' },
@@ -156,7 +162,7 @@ describe.each(['cl100k_base', 'o200k_base'] as const)('chat framing under %s', (
   })
 
   it('joins text parts before it counts them', () => {
-    const content: ContentPart[] = [{ type: 'text', text: 'ta' }, IMAGE, { type: 'text', text: 'ble' }]
+    const content: UserPart[] = [{ type: 'text', text: 'ta' }, IMAGE, { type: 'text', text: 'ble' }]
     expect(chat([{ role: 'user', content }], () => 0).tokenCount).toBe(4 + count('table'))
     expect(count('table')).not.toBe(count('ta') + count('ble'))
   })
@@ -164,7 +170,7 @@ describe.each(['cl100k_base', 'o200k_base'] as const)('chat framing under %s', (
   it('asks for each part that is not text, and for no other', () => {
     const asked: ContentPart[] = []
     const countPart = (part: ContentPart) => 10 ** asked.push(part)
-    const content: ContentPart[] = [IMAGE, { type: 'text', text: 'hi' }, AUDIO, FILE]
+    const content: UserPart[] = [IMAGE, { type: 'text', text: 'hi' }, AUDIO, FILE]
     expect(chat([{ role: 'user', content }], countPart).tokenCount).toBe(5 + 10 + 100 + 1000)
     expect(asked).toEqual([IMAGE, AUDIO, FILE])
   })

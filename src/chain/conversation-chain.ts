@@ -46,6 +46,7 @@ export class ConversationChain {
    * @throws {UnresolvedKeyError} when the input cannot be told from the values; the memory's `inputKey` names it.
    * @throws {ContextWindowExceededError} when the input does not fit, before the model is asked.
    * @throws {ModelTimeoutError} | {IncompleteReplyError} | {ToolLoopError} | the client's own errors; nothing is stored.
+   * @throws {IdempotencyConflictError} | {PartialReplyError} when the key stands for another input, or for a part of a reply.
    * @throws {SaveFailedError} when the model answered and the turn could not be stored: it holds the reply.
    */
   async predict(values: Readonly<Record<string, unknown>>, options?: ChainCallOptions): Promise<string> {

@@ -1,6 +1,13 @@
 import { randomUUID } from 'node:crypto'
 import { isDeepStrictEqual } from 'node:util'
-import { IdempotencyConflictError, IncompleteReplyError, SaveFailedError, ToolLoopError } from '../errors.ts'
+import {
+  IdempotencyConflictError,
+  IncompleteReplyError,
+  PartialReplyError,
+  SaveFailedError,
+  ToolLoopError,
+} from '../errors.ts'
+import { reduceCause } from '../redact.ts'
 import { contentText } from '../tokens/render.ts'
 import type { Message, Metadata, StoredTurn, UserMessage } from '../types.ts'
 import { ask, isCutOff } from './ask.ts'
@@ -109,7 +116,7 @@ export class Turn {
 
   /**
    * @throws {IdempotencyConflictError} when the key stands for a turn with another input.
-   * @throws {IncompleteReplyError} when it stands for a turn whose reply broke off, which is no answer.
+   * @throws {PartialReplyError} when it stands for a turn whose reply broke off, which is no answer.
    */
   async #findStored(): Promise<StoredTurn | undefined> {
     const { idempotencyKey, signal } = this.#call
@@ -117,7 +124,7 @@ export class Turn {
     const turn = await this.#settings.memory.conversation.findTurn(idempotencyKey, { signal })
     if (!turn) return undefined
     if (isPartial(turn)) {
-      throw new IncompleteReplyError(
+      throw new PartialReplyError(
         `What is stored under the idempotency key is a part of a reply, at position ${turn.position}. To ask again under ` +
           `it, drop that turn first: rewind({ to: ${turn.position - 1} }).`,
       )
@@ -159,8 +166,7 @@ export class Turn {
     } catch (error) {
       const stored = error instanceof IdempotencyConflictError && (await this.#overtakenBy(idempotencyKey))
       if (stored) return stored
-      const what = metadata?.['partial'] ? 'A part of a reply came' : 'The model answered'
-      throw new SaveFailedError(`${what}, and the turn could not be saved. The error holds it.`, {
+      throw new SaveFailedError(unsaved(error, metadata), {
         cause: error,
         turn: { reply: this.#reply.shown, messages, idempotencyKey, metadata },
       })
@@ -182,6 +188,17 @@ export class Turn {
 /** Whether a turn is what came of a stream that did not come to its end. */
 function isPartial({ metadata }: StoredTurn): boolean {
   return metadata?.['partial'] === true
+}
+
+function unsaved(error: unknown, metadata: Metadata | undefined): string {
+  const what = metadata?.['partial'] === true ? 'A part of a reply came' : 'The model answered'
+  if (error instanceof IdempotencyConflictError) {
+    return (
+      `${what}, but another turn was stored under the same key meanwhile: findTurn(key) gives it. The error holds ` +
+      'this one, which can only be saved under another key.'
+    )
+  }
+  return `${what}, and the turn could not be saved (${reduceCause(error).code}). The error holds it.`
 }
 
 /** The text of a stored turn's answer: of its last message from the assistant. */

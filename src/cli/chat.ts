@@ -31,7 +31,8 @@ ${SHARED_HELP.help}
 In it: /history, /window, /clear, /quit, and /help for all of them. Ctrl-C stops a reply, of which what came is kept; at
 the prompt, twice leaves. Ctrl-D leaves. Several lines that are pasted are one message.
 
-Without a terminal each line is a message. Only the replies go to standard output.
+Without a terminal each line is a message or one of these, but nothing is cleared, since nobody can be asked. Only the
+replies go to standard output; those of the local program begin with its name.
 
 Exit codes: 0 left, also by Ctrl-C at the prompt; 1 failed, or without a terminal a line did; 2 wrong arguments; 3 the
 database cannot be reached or used now; 130 interrupted.

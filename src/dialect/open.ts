@@ -20,6 +20,6 @@ export async function openDialect(url: unknown, options: ConnectionOptions): Pro
   }
   // The URL itself may hold a password.
   throw new InvalidArgumentError(
-    `A database URL is sqlite:PATH, sqlite::memory: or postgres://…; got ${kindOf(url)}.`,
+    `A database URL is sqlite:PATH, sqlite::memory: or postgres://…, and a path alone is none; got ${kindOf(url)}.`,
   )
 }

@@ -56,7 +56,7 @@ function addItem(messages: Message[], item: Fields): boolean {
 function addMessage(messages: Message[], { role, content: given }: Fields): boolean {
   const content = contentOf(given)
   if (content === undefined) return false
-  if (role === 'user') messages.push({ role, content })
+  if (role === 'user' && holdsOnly(content, 'text', 'image_url', 'file')) messages.push({ role, content })
   else if (role === 'assistant' && holdsOnly(content, 'text', 'refusal')) messages.push({ role, content })
   else if ((role === 'system' || role === 'developer') && holdsOnly(content, 'text'))
     messages.push({ role, content })

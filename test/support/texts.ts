@@ -1,4 +1,4 @@
-import type { ContentPart, Message, ToolCall } from '../../src/index.ts'
+import type { Message, ToolCall, UserPart } from '../../src/index.ts'
 
 /** Numbers that depend on the seed alone, so that what failed can be run again. */
 export interface Random {
@@ -123,9 +123,9 @@ export function hostileTurn(random: Random): Message[] {
   }
 }
 
-function parts(random: Random): ContentPart[] {
+function parts(random: Random): UserPart[] {
   return Array.from({ length: random.below(4) }, () =>
-    random.pick<ContentPart>([
+    random.pick<UserPart>([
       { type: 'text', text: hostileText(random) },
       { type: 'image_url', image_url: { url: 'https://example.com/a.png', detail: 'low' } },
       { type: 'input_audio', input_audio: { data: 'AAAA', format: 'wav' } },

@@ -11,6 +11,6 @@ export interface Person extends Disposable {
   next(): Promise<string | undefined>
   /** Does what can be stopped: the signal aborts when it is. */
   during<T>(work: (signal: AbortSignal) => Promise<T>): Promise<T>
-  /** Whether the answer to a question is yes. Where nobody can be asked, it is. */
+  /** Whether the answer to a question is yes. Where nobody can be asked, it is not. */
   confirms(question: string): Promise<boolean>
 }

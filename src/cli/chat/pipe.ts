@@ -30,7 +30,7 @@ export class Pipe implements Person {
   }
 
   async confirms(): Promise<boolean> {
-    return true
+    return false
   }
 
   [Symbol.dispose](): void {

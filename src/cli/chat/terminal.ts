@@ -108,7 +108,9 @@ export class Terminal implements Person {
     return line
   }
 
-  readonly #onKey = (_: unknown, { name }: { name?: string }): void => {
+  readonly #onKey = (_: unknown, { name, ctrl }: { name?: string; ctrl?: boolean }): void => {
+    // Who types goes on talking: only Ctrl-C twice in a row leaves.
+    if (!(ctrl && name === 'c')) this.#isWarned = false
     if (name === 'paste-start') this.#isPasting = true
     if (name === 'paste-end') this.#isPasting = false
   }

@@ -61,9 +61,9 @@ export function explain(error: unknown): Failure {
 const MISSING = new Set(['42P01', '42703'])
 
 const UNAVAILABLE =
-  'Postgres cannot be reached, or cannot take the statement now; `cause.code` says why. Nothing was written; try again later.'
+  'Postgres cannot be reached, or cannot take the statement now; the code of the cause says why. Nothing was written; try again later.'
 const UNKNOWN =
   'The connection to Postgres was lost while the call was under way. A write may or may not have been stored: ' +
   'repeat it with the same idempotency key, or look before writing again.'
 const NOT_MIGRATED = "backscroll's tables are missing or outdated here. Call `await store.migrate()` first."
-const OTHER = 'Postgres refused the statement. Nothing was written. `cause.code` is its SQLSTATE.'
+const OTHER = 'Postgres refused the statement. Nothing was written. The code of the cause is its SQLSTATE.'

@@ -34,11 +34,13 @@ export function explain(error: unknown): Failure {
   return { error: new DatabaseError(REASONS[reason] ?? OTHER, { cause: error }), retry: 'never' }
 }
 
-const OTHER = 'SQLite refused the statement. Nothing was written. `cause.code` says why.'
+const OTHER = 'SQLite refused the statement. Nothing was written. The code of the cause says why.'
 
 const REASONS: Readonly<Record<string, string>> = {
   SQLITE_FULL: 'The disk, or the size that the database may have, is full. Nothing was written.',
   SQLITE_READONLY: 'The database file is read-only for this process. Nothing was written.',
+  SQLITE_READONLY_DIRECTORY:
+    'The folder of the database file is read-only for this process, and SQLite has to write beside the file. Nothing was written.',
   SQLITE_CANTOPEN:
     'The database file cannot be opened: check that its directory exists and may be written to.',
   SQLITE_NOTADB: 'The file is not an SQLite database.',
