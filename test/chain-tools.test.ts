@@ -648,7 +648,7 @@ onEachDatabase('a chain with tools', (database) => {
       expect(await assistantOf([{ tool_calls: [{ index: 0, ...untyped }] }])).toEqual(kept)
       const whole = { choices: [{ message: { content: null, tool_calls: [untyped] } }] }
       const { server } = await startWireServer([[whole], [{ choices: [{ message: { content: 'Rain.' } }] }]])
-      await using _server = server
+      await using __ = server
       const types: string[] = []
       const runTool: RunTool = ({ type }) => types.push(type)
       const chain = await chainOn(database, server, { tools: TOOLS, runTool })
