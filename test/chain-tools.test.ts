@@ -643,12 +643,12 @@ onEachDatabase('a chain with tools', (database) => {
 
     it('gives a call its type where the server leaves it out, and keeps what else stands beside it', async () => {
       const extra = { extra_content: { signature: 'x' } }
-      const { type: _, ...untyped } = { ...OSLO, ...extra }
+      const { type: __, ...untyped } = { ...OSLO, ...extra }
       const kept = { ...called, tool_calls: [{ ...OSLO, ...extra }] }
       expect(await assistantOf([{ tool_calls: [{ index: 0, ...untyped }] }])).toEqual(kept)
       const whole = { choices: [{ message: { content: null, tool_calls: [untyped] } }] }
       const { server } = await startWireServer([[whole], [{ choices: [{ message: { content: 'Rain.' } }] }]])
-      await using __ = server
+      await using _ = server
       const types: string[] = []
       const runTool: RunTool = ({ type }) => types.push(type)
       const chain = await chainOn(database, server, { tools: TOOLS, runTool })
