@@ -21,6 +21,7 @@ import { expectConsistent, runSql, turnOf } from './support/inspect.ts'
 import { startModelServer, type ModelServer } from './support/model-server.ts'
 import { chatTokens, oracleCount } from './support/oracle.ts'
 import type { TalkerOptions } from './support/processes/talker.ts'
+import { CHAIN } from './support/seed.ts'
 import { ROOT } from './support/source.ts'
 import { HOSTILE } from './support/texts.ts'
 
@@ -37,25 +38,8 @@ const CLIENTS = [
   ['7', OpenAI7],
 ] as const
 
-/** The notebook's conversation, at a limit of 60 tokens. The model's replies begin with a space. */
-const SEED = [
-  ["Hi, what's up?", " Hi there! I'm doing great, just enjoying the day. How about you?"],
-  [
-    'Just working on writing some documentation!',
-    ' Sounds like a productive day! What kind of documentation are you writing?',
-  ],
-  [
-    'For LangChain! Have you heard of it?',
-    " Yes, I have heard of LangChain! It is a decentralized language-learning platform that connects native speakers and learners in real time. Is that the documentation you're writing about?",
-  ],
-  [
-    'Haha nope, although a lot of people confuse it for that',
-    " Oh, I see. Is there another language learning platform you're referring to?",
-  ],
-] as const
-
-const INPUTS = SEED.map(([input]) => input)
-const REPLIES = SEED.map(([, reply]) => reply)
+const INPUTS = CHAIN.map(([input]) => input)
+const REPLIES = CHAIN.map(([, reply]) => reply)
 const ANSWERS: readonly Answer[] = REPLIES.map((content) => ({ content }))
 
 const PREAMBLE =
@@ -155,7 +139,7 @@ onEachDatabase('ConversationChain', (database) => {
         expect(log.mock.calls.map(([line]) => `${line}\n`).join('')).toBe(
           PROMPTS.map((prompt) => printed(prompt)).join(''),
         )
-        expect(await storedMessages(chain)).toEqual(SEED.map(([input, reply]) => turnOf(input, reply)))
+        expect(await storedMessages(chain)).toEqual(CHAIN.map(([input, reply]) => turnOf(input, reply)))
         await expectConsistent(database, chain.memory.conversation)
       },
     )

@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest'
 import * as errors from '../src/errors.ts'
@@ -181,6 +181,28 @@ describe('the command line', () => {
       expect(ended.stderr).toMatch(
         /^backscroll: A chat needs the package openai, version 5, 6 or 7: npm install openai .*\n$/,
       )
+    } finally {
+      bare.remove()
+    }
+  })
+})
+
+describe('better-sqlite3 13', () => {
+  it.skipIf(Number(process.versions.napi) >= 10)('is refused on a Node that it would crash', async () => {
+    const bare = await buildPackage()
+    try {
+      bare.installOnly(['drizzle-orm', 'js-tiktoken'])
+      const folder = join(bare.folder, '../node_modules/better-sqlite3')
+      mkdirSync(folder)
+      writeFileSync(join(folder, 'package.json'), '{ "version": "13.0.1", "main": "index.js" }')
+      writeFileSync(join(folder, 'index.js'), 'module.exports = class { constructor() { process.abort() } }')
+      const code = `
+        const { openStore } = await import('backscroll')
+        result = await openStore('sqlite::memory:').catch(({ code, message }) => [code, message])`
+      expect((await inHost(code, bare)).value).toEqual([
+        'MISSING_DRIVER',
+        'better-sqlite3 13 needs Node 22.14 or later. On this Node: npm install better-sqlite3@12',
+      ])
     } finally {
       bare.remove()
     }

@@ -11,6 +11,7 @@ import { turnOf } from './support/inspect.ts'
 import { newestThatFit, oracleCount, render, textTokens } from './support/oracle.ts'
 import type { SavedConversation, SaverOptions } from './support/processes/saver.ts'
 import { start } from './support/processes/start.ts'
+import { CHAIN } from './support/seed.ts'
 import { hostileText, randomFrom } from './support/texts.ts'
 
 /** The vocabularies under which the notebook's printed results come out alike. */
@@ -19,23 +20,6 @@ const SEED_ENCODINGS: readonly EncodingName[] = ['gpt2', 'p50k_base', 'cl100k_ba
 const SMALL_TALK = [
   ['hi', 'whats up'],
   ['not much you', 'not much'],
-] as const
-
-/** The chain's conversation. The model's replies begin with a space. */
-const CHAIN = [
-  ["Hi, what's up?", " Hi there! I'm doing great, just enjoying the day. How about you?"],
-  [
-    'Just working on writing some documentation!',
-    ' Sounds like a productive day! What kind of documentation are you writing?',
-  ],
-  [
-    'For LangChain! Have you heard of it?',
-    " Yes, I have heard of LangChain! It is a decentralized language-learning platform that connects native speakers and learners in real time. Is that the documentation you're writing about?",
-  ],
-  [
-    'Haha nope, although a lot of people confuse it for that',
-    " Oh, I see. Is there another language learning platform you're referring to?",
-  ],
 ] as const
 
 /** What stands in the first, second, third and fourth prompt as the history, at a limit of 60 tokens. */

@@ -1,3 +1,4 @@
+import { createRequire } from 'node:module'
 import { setTimeout } from 'node:timers/promises'
 import { MissingDriverError } from '../../errors.ts'
 import { reduceCause } from '../../redact.ts'
@@ -26,6 +27,7 @@ export interface SqliteConnection {
  */
 export async function connect(path: string): Promise<SqliteConnection> {
   const { Database, drizzle } = await loadDriver()
+  checkDriver(require('better-sqlite3/package.json') as { version: string })
   const client = new Database(path, { timeout: BUSY_TIMEOUT_MS })
   try {
     await onceFree(() => void client.pragma('synchronous = full'))
@@ -68,4 +70,14 @@ async function loadDriver() {
       { cause: error },
     )
   }
+}
+
+const require = createRequire(import.meta.url)
+
+/** From 13 on it needs Node-API 10, which Node has from 22.14 on. An older one is not refused there: the process crashes. */
+function checkDriver({ version }: { version: string }): void {
+  if (Number.parseInt(version) < 13 || Number(process.versions.napi) >= 10) return
+  throw new MissingDriverError(
+    'better-sqlite3 13 needs Node 22.14 or later. On this Node: npm install better-sqlite3@12',
+  )
 }
