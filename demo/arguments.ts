@@ -23,8 +23,9 @@ export const HELP = `Shows what backscroll does, on a real database. Needs no ke
   --turns N        turns of the long conversation, 100 or more. Default: 100000
   --help           this text
 
-FILE.jsonl is any file that "backscroll import" takes, such as a conversation a line, as {"user_id": …,
-"conversation_id": …, "messages": […]}, the messages in OpenAI chat form. Stored twice in the same database, it is there once.
+FILE.jsonl is any file that "backscroll import" takes, such as a conversation a line: {"user_id": …,
+"conversation_id": …, "messages": […]}, the messages in OpenAI chat form. Stored twice in the same database, it is
+there once.
 
 npm prints the command that it runs. Leave a password out of the URL and give it in PGPASSWORD.`
 
