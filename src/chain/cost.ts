@@ -12,7 +12,7 @@ export const CHAT_FRAMING: ChatFraming = { kind: 'chat' }
 
 /**
  * Counts a request of messages: all of them, the tools as the JSON text that is sent, and what primes the reply. How
- * OpenAI writes tools into the prompt is not published; their JSON text has more tokens than what is known of it.
+ * OpenAI writes tools into the prompt is not published: what is sent is what can be counted.
  */
 export function* countRequest(
   { opening, rounds, tools }: Omit<ModelRequest, 'tools'> & { readonly tools: readonly object[] },

@@ -39,8 +39,7 @@ export interface ConversationChainOptions {
   /** True prints each prompt as LangChain does; a function is given the events instead. Default: false. */
   readonly verbose?: boolean | ChainListener | undefined
   /**
-   * The most tokens that the model may answer with: 1 or more; sent with each request. Default: the server's, which for
-   * `completions` may be as few as 16. A reply that was cut off is stored, with the server's word for it as
+   * The most tokens that the model may answer with: 1 or more; sent with each request. Default: the server's. A reply that was cut off is stored, with the server's word for it as
    * `finishReason` in the turn's metadata.
    */
   readonly maxOutputTokens?: number | undefined
