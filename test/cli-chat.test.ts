@@ -505,6 +505,17 @@ describe('a chat', () => {
       expect(chat.raw().endsWith('\u001b[?2004l')).toBe(true)
     })
 
+    it('stays with who types between two Ctrl-C', async () => {
+      const chat = atTerminal(['--database', url])
+      await chat.shows('you> ')
+      for (const draft of ['one', 'two']) {
+        chat.type(draft + CTRL_C)
+        await chat.shows('Ctrl-C again leaves')
+      }
+      chat.type(CTRL_C)
+      expect(await chat.ended).toBe(0)
+    })
+
     it('keeps what is typed in a reply for after it', async () => {
       const server = await modelServer()
       const chat = atTerminal(['--database', url, '--base-url', server.url])
