@@ -8,6 +8,14 @@ import type { Message, Metadata } from './types.ts'
 export abstract class BackscrollError extends Error {
   abstract readonly code: string
 
+  /**
+   * Whether what the call was to write may be stored all the same. False: it is not. True: make the call again with the
+   * same idempotency key, or look before writing again.
+   */
+  get mayBeStored(): boolean {
+    return false
+  }
+
   constructor(message: string, options?: { cause?: unknown }) {
     super(message, options && 'cause' in options ? { cause: reduceCause(options.cause) } : undefined)
     // The class's own name, so that a log line says what happened; not enumerable, as on built-in errors.
@@ -97,6 +105,10 @@ export class DatabaseUnavailableError extends BackscrollError {
  */
 export class OutcomeUnknownError extends BackscrollError {
   readonly code = 'OUTCOME_UNKNOWN'
+
+  override get mayBeStored(): boolean {
+    return true
+  }
 }
 
 /** The database refused the statement. `cause` names its error code. Nothing was written, and the same call would fail again. */
@@ -107,6 +119,14 @@ export class DatabaseError extends BackscrollError {
 /** backscroll's tables are not there, or are older than this version. Call `store.migrate()`. */
 export class NotMigratedError extends BackscrollError {
   readonly code = 'NOT_MIGRATED'
+}
+
+/**
+ * The store was to rely on row-level security, and the database does not give it: the policies are not there or not
+ * forced, or the role can go round them. Nothing was read or written.
+ */
+export class RowLevelSecurityError extends BackscrollError {
+  readonly code = 'ROW_LEVEL_SECURITY'
 }
 
 /** What is stored cannot be read back: it was changed by something else than backscroll. */
@@ -149,13 +169,19 @@ export class SaveFailedError extends BackscrollError {
   declare readonly idempotencyKey: string
   /** Given where what came of a reply was to be kept; see `keepPartial`. */
   declare readonly metadata: Metadata | undefined
+  readonly #mayBeStored: boolean
 
   constructor(message: string, options?: { cause?: unknown; turn: UnsavedTurn }) {
     super(message, options)
+    this.#mayBeStored = options?.cause instanceof BackscrollError && options.cause.mayBeStored
     const { reply, messages, idempotencyKey, metadata } = options?.turn ?? {}
     for (const [name, value] of Object.entries({ reply, messages, idempotencyKey, metadata })) {
       Object.defineProperty(this, name, { value, enumerable: false })
     }
+  }
+
+  override get mayBeStored(): boolean {
+    return this.#mayBeStored
   }
 }
 

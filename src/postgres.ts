@@ -1,11 +1,23 @@
 import { PostgresDialect } from './dialect/postgres/index.ts'
 import type { PostgresSession } from './dialect/postgres/queries.ts'
+import { checkFlag, checkOptions } from './store/arguments.ts'
 import { ConversationStore } from './store/conversation-store.ts'
 import type { StoreOptions } from './store/options.ts'
 
 export { conversations, migrations, schema, turns } from './dialect/postgres/schema.ts'
+export { policies as rowLevelSecurityPolicies } from './dialect/postgres/row-level-security/policies.ts'
 export type { PostgresSession } from './dialect/postgres/queries.ts'
 export type { ConversationStore } from './store/conversation-store.ts'
+
+/** What a store on a host's Postgres may be given. */
+export interface PostgresStoreOptions extends StoreOptions {
+  /**
+   * True has the database itself keep users apart, by the policies that `rowLevelSecurityPolicies()` writes. Each call
+   * then names its user to the database, and the role must be none that can go round the policies: the first call checks
+   * that. Default: false.
+   */
+  readonly rowLevelSecurity?: boolean | undefined
+}
 
 /**
  * A store on the host's own drizzle database (`drizzle-orm/postgres-js`). Its tables sit beside the host's, in the
@@ -14,7 +26,9 @@ export type { ConversationStore } from './store/conversation-store.ts'
  */
 export function postgresStore(
   db: PostgresSession,
-  options?: StoreOptions,
+  options?: PostgresStoreOptions,
 ): ConversationStore<PostgresSession> {
-  return new ConversationStore(new PostgresDialect({ session: db }), options)
+  const { rowLevelSecurity, ...others } = checkOptions('postgresStore', options)
+  const isWalled = checkFlag('rowLevelSecurity', rowLevelSecurity ?? false)
+  return new ConversationStore(new PostgresDialect({ session: db, rowLevelSecurity: isWalled }), others)
 }

@@ -90,6 +90,7 @@ describe('the dialects', () => {
     for (const dialect of DIALECTS) {
       expect(filesIn(`dialect/${dialect}`), dialect).toEqual([
         'connection.ts',
+        'examine.ts',
         'failure.ts',
         'index.ts',
         'migrate.ts',

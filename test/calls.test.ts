@@ -182,7 +182,7 @@ describe('on postgres, a deadline', () => {
     })
     await locked.opened
     const append = () => conversation.append(turnOf('two'), { idempotencyKey: 'k' })
-    await expect(append()).rejects.toMatchObject({ code: 'OUTCOME_UNKNOWN' })
+    await expect(append()).rejects.toMatchObject({ code: 'OUTCOME_UNKNOWN', mayBeStored: true })
     // The store is healthy: what does not need the row goes on.
     expect(await conversation.listTurns()).toHaveLength(1)
     expect(await store.conversation({ ...KEY, conversationId: 'other' }).append(turnOf('x'))).toMatchObject({
@@ -201,9 +201,12 @@ describe('on postgres, a deadline', () => {
       ...Object.values(READS).map((read) =>
         expect(read(store)).rejects.toMatchObject({ code: 'DATABASE_UNAVAILABLE' }),
       ),
-      // These were on their way, as far as anyone can tell.
-      expect(WRITES['append']!(store)).rejects.toMatchObject({ code: 'OUTCOME_UNKNOWN' }),
-      expect(WRITES['setMetadata']!(store)).rejects.toMatchObject({ code: 'OUTCOME_UNKNOWN' }),
+      // Nothing of these was on its way: the database's settings were asked for first.
+      expect(WRITES['append']!(store)).rejects.toMatchObject({
+        code: 'DATABASE_UNAVAILABLE',
+        mayBeStored: false,
+      }),
+      expect(WRITES['setMetadata']!(store)).rejects.toMatchObject({ code: 'DATABASE_UNAVAILABLE' }),
     ])
     await server.end()
     await store.close()

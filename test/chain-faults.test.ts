@@ -876,7 +876,7 @@ describe.concurrent('on postgres', () => {
     release.open()
     await holding
     // The statement that nobody waited for goes on by itself.
-    await expect.poll(async () => (await rowsOf(host, chain)).length, { timeout: 20_000 }).toBe(2)
+    await vi.waitFor(async () => expect(await rowsOf(host, chain)).toHaveLength(2), { timeout: 20_000 })
     expect(await saveLater(host, chain, error)).toMatchObject({ replayed: true })
     expect(await chain.predict({ input: INPUT }, { idempotencyKey: 'k' })).toBe(REPLY)
     expect(server.requests).toHaveLength(1)

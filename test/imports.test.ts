@@ -76,7 +76,7 @@ describe('the package', () => {
     expect(value).toEqual([
       own.toSorted(),
       ['conversations', 'migrations', 'schema', 'sqliteStore', 'turns'],
-      ['conversations', 'migrations', 'postgresStore', 'schema', 'turns'],
+      ['conversations', 'migrations', 'postgresStore', 'rowLevelSecurityPolicies', 'schema', 'turns'],
     ])
   })
 

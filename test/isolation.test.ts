@@ -65,6 +65,7 @@ describe('every statement that a call runs', () => {
   it('names the user in each search of a table on sqlite', async () => {
     await using host = sqliteHost()
     await host.store.migrate()
+    await host.store.examine()
     const searches: string[] = []
     for (const [method, statements] of await statementsOf(host)) {
       expect(statements, method).not.toEqual([])
@@ -85,6 +86,7 @@ describe('every statement that a call runs', () => {
   it('names the user for each table on postgres, and so touches one of sixteen hash partitions', async () => {
     await using host = await postgresHost()
     await partition(host, 16)
+    await host.store.examine()
     const searches: string[] = []
     for (const [method, statements] of await statementsOf(host)) {
       expect(statements, method).not.toEqual([])

@@ -51,6 +51,14 @@ export async function withStore<T>(
   return await work(store)
 }
 
+/** The statements by which Postgres keeps users apart, to read or to run by other means. */
+export async function rowLevelSecurityStatements(options: {
+  readonly role: string | undefined
+}): Promise<string> {
+  const { rowLevelSecurityPolicies } = await import('../postgres.ts')
+  return rowLevelSecurityPolicies(options)
+}
+
 /** A conversation that is stored, and how its turns were counted. */
 export interface StoredConversation {
   readonly conversation: Conversation

@@ -116,6 +116,27 @@ export interface Forgotten {
 export interface ConnectionOptions {
   readonly maxConnections: number
   readonly preparedStatements: boolean
+  readonly rowLevelSecurity: boolean
+}
+
+/** What a migration may do besides making the tables. */
+export interface MigrationOptions {
+  /**
+   * Postgres: makes the policies by which a statement sees the rows of one user only, and forces them also on the tables'
+   * owner. With a `role`, that role is granted what a store needs.
+   */
+  readonly rowLevelSecurity?: { readonly role?: string | undefined } | undefined
+}
+
+/** A setting of the database that breaks what a store promises. */
+export interface StoreWarning {
+  /**
+   * `WEAK_DURABILITY`: a power loss or a crash may lose turns that were acknowledged. `POOLED_STATEMENTS`: named
+   * statements are in use and there is a pooler, most of which mix them up in transaction mode.
+   */
+  readonly code: 'WEAK_DURABILITY' | 'POOLED_STATEMENTS'
+  /** What is set, what it can cost, and how to set it otherwise. */
+  readonly message: string
 }
 
 /** A driver's error, translated. */
@@ -155,10 +176,16 @@ export interface Dialect<Tx = unknown> {
     limit: number,
   ): Awaitable<ConversationRow[]>
   forgetUser(userId: string): Awaitable<Forgotten>
+  /**
+   * What of the database's settings breaks a store's promises: looked at once, before the first call.
+   *
+   * @throws {RowLevelSecurityError} when users were to be walled off from each other by policies, and are not.
+   */
+  examine(): Awaitable<StoreWarning[]>
   /** Whether every migration was applied; takes no lock. */
   isMigrated(): Awaitable<boolean>
   /** Applies the migrations that are missing. Any number of processes may call it at once. */
-  migrate(): Awaitable<void>
+  migrate(options: MigrationOptions): Awaitable<void>
   close(): Awaitable<void>
   /** The same operations inside the host's transaction. */
   within(transaction: Tx): Dialect<Tx>
@@ -173,6 +200,7 @@ export interface SyncDialect<Tx = unknown> extends Dialect<Tx> {
   loadWindow(key: ConversationKey, bounds: WindowBounds): Page
   listTurns(key: ConversationKey, range: TurnRange): Page
   replaceCounts(key: ConversationKey, seen: Head, recounted: Recounted): boolean
+  examine(): StoreWarning[]
   within(transaction: Tx): SyncDialect<Tx>
   readonly synchronous: true
 }

@@ -12,8 +12,12 @@ export async function openDialect(url: unknown, options: ConnectionOptions): Pro
     const path = url.slice('sqlite:'.length).replace(/^\/\/(?=.)/, '')
     // SQLite takes an empty path, or a blank one, which better-sqlite3 trims, for a database that it deletes when it is
     // closed; and it ends a path at a NUL.
-    if (path.trim() !== '' && !path.includes('\0'))
+    if (path.trim() !== '' && !path.includes('\0')) {
+      if (options.rowLevelSecurity) {
+        throw new InvalidArgumentError('rowLevelSecurity needs Postgres: SQLite has no policies.')
+      }
       return (await import('./sqlite/index.ts')).openSqlite(path)
+    }
   }
   if (typeof url === 'string' && /^postgres(ql)?:\/\/./.test(url)) {
     return (await import('./postgres/index.ts')).openPostgres(url, options)

@@ -1,12 +1,14 @@
 import type { WindowBounds } from '../dialect/dialect.ts'
 import { InvalidArgumentError, InvalidIdError, InvalidLimitError } from '../errors.ts'
 import { kindOf } from '../redact.ts'
-import type { LoadWindowOptions, StoreOptions } from './options.ts'
+import type { LoadWindowOptions, MigrateOptions, StoreOptions } from './options.ts'
 
 /** Longest user and conversation id, in UTF-8 bytes: three of them fit a Postgres key, whose limit is 2,704 bytes. */
 const MAX_ID_BYTES = 512
 /** Longest idempotency key, in UTF-8 bytes. Source: Stripe's limit. */
 const MAX_KEY_BYTES = 255
+/** Longest name that Postgres keeps whole, in bytes. */
+const MAX_ROLE_BYTES = 63
 
 /**
  * A user or conversation id: 1 to 512 UTF-8 bytes of well-formed Unicode without NUL. Compared byte by byte on both
@@ -87,13 +89,24 @@ export function windowBounds(options: LoadWindowOptions): WindowBounds {
   return { maxTokens: limit, step: Math.max(1, limit - retained) }
 }
 
+/** What a migration is to do. @throws {InvalidArgumentError} for a role whose name Postgres could not have. */
+export function checkMigrateOptions(options: MigrateOptions | undefined): Partial<MigrateOptions> {
+  const { signal, rowLevelSecurity } = checkOptions('migrate', options)
+  const { role } = checkOptions('rowLevelSecurity', rowLevelSecurity)
+  if (role !== undefined) checkText('role', role, MAX_ROLE_BYTES)
+  return { signal, rowLevelSecurity }
+}
+
 /** A store's options with their defaults filled in. @throws {InvalidLimitError} for one that is out of range. */
-export function checkStoreOptions(options: StoreOptions | undefined): {
-  deadlineMs: number
-  maxTurnCharacters: number
-} {
-  const { deadlineMs, maxTurnCharacters } = checkOptions('A store', options)
+export function checkStoreOptions(options: StoreOptions | undefined) {
+  const { deadlineMs, maxTurnCharacters, onWarning } = checkOptions('A store', options)
+  if (onWarning !== undefined && typeof onWarning !== 'function') {
+    throw new InvalidArgumentError(
+      `onWarning must be a function (warning) => void; got ${kindOf(onWarning)}.`,
+    )
+  }
   return {
+    onWarning,
     deadlineMs: checkWhole('deadlineMs', deadlineMs ?? 10_000, 1, 3_600_000),
     maxTurnCharacters: checkWhole('maxTurnCharacters', maxTurnCharacters ?? 1_000_000, 1, 4_000_000),
   }

@@ -9,6 +9,7 @@ import {
 } from '../errors.ts'
 import { inTime, LATE } from '../in-time.ts'
 import { giveWay } from '../tokens/steps.ts'
+import type { Examination } from './examination.ts'
 
 /** Longest pause before another try, in milliseconds, and the first one. Each is drawn at random below a doubling bound. */
 const MAX_PAUSE_MS = 200
@@ -20,6 +21,8 @@ const LONG_FACTOR = 30
  * deadline while it waits for a connection, a write would be in doubt that was never sent.
  */
 const TRYING_SHARE = 0.75
+/** How long closing waits for calls that are under way, in milliseconds. */
+const CLOSING_MS = 5000
 
 /** How a call may be treated. */
 export interface CallOptions {
@@ -36,11 +39,14 @@ export interface CallOptions {
 export class Calls {
   readonly #dialect: Dialect
   readonly #deadlineMs: number
+  readonly #examination: Examination
+  readonly #underWay = new Set<Promise<unknown>>()
   #closed = false
 
-  constructor(dialect: Dialect, deadlineMs: number) {
+  constructor(dialect: Dialect, deadlineMs: number, examination: Examination) {
     this.#dialect = dialect
     this.#deadlineMs = deadlineMs
+    this.#examination = examination
   }
 
   /**
@@ -48,20 +54,38 @@ export class Calls {
    * @throws {OutcomeUnknownError} when a write may have been stored.
    * @throws the signal's reason when it aborts; a write that is under way may still be stored then.
    */
-  async make<T>(operation: () => T | Promise<T>, { signal, effect, long = false }: CallOptions): Promise<T> {
+  async make<T>(operation: () => T | Promise<T>, options: CallOptions): Promise<T> {
+    const start = performance.now()
+    await this.examine(options.signal)
+    return this.makeUnexamined(operation, options, start)
+  }
+
+  /** Looks at the database's settings, unless that was done already. */
+  async examine(signal: AbortSignal | undefined): Promise<void> {
+    if (this.#examination.isDone) return
+    const examine = () => this.#dialect.examine()
+    this.#examination.finish(await this.makeUnexamined(examine, { effect: 'read', signal }))
+  }
+
+  /** {@link make} for what comes before a database can be used: looking at its settings, and migrating it. */
+  async makeUnexamined<T>(
+    operation: () => T | Promise<T>,
+    { signal, effect, long = false }: CallOptions,
+    start = performance.now(),
+  ): Promise<T> {
     this.#checkMayWait()
     if (isSync(this.#dialect)) await giveWay()
     const deadlineMs = this.#deadlineMs * (long ? LONG_FACTOR : 1)
-    const end = performance.now() + deadlineMs
+    const end = start + deadlineMs
     // Work may take long; finding out that nobody is there to do it may not.
-    const lastStart = performance.now() + this.#deadlineMs * TRYING_SHARE
+    const lastStart = start + this.#deadlineMs * TRYING_SHARE
     let doubtful = false
     let earlier: BackscrollError | undefined
     for (let pauseMs = FIRST_PAUSE_MS; ; pauseMs = Math.min(pauseMs * 2, MAX_PAUSE_MS)) {
       this.#checkOpen()
       signal?.throwIfAborted()
       try {
-        return await inTime(operation(), end, signal)
+        return await inTime(this.#track(operation()), end, signal)
       } catch (error) {
         signal?.throwIfAborted()
         const { error: explained, retry } = error === LATE ? late(deadlineMs) : this.#explain(error)
@@ -81,12 +105,29 @@ export class Calls {
 
   /** The same for a dialect that answers at once: no deadline to keep, no second try. */
   makeNow<T>(operation: () => T): T {
+    const dialect = this.#dialect
+    if (!this.#examination.isDone && isSync(dialect)) {
+      this.#examination.finish(this.#makeOnce(() => dialect.examine()))
+    }
+    return this.#makeOnce(operation)
+  }
+
+  #makeOnce<T>(operation: () => T): T {
     this.#checkOpen()
     try {
       return operation()
     } catch (error) {
       throw this.#explain(error).error
     }
+  }
+
+  /** Keeps what is under way, for closing; what the caller no longer waits for included. */
+  #track<T>(result: T | Promise<T>): T | Promise<T> {
+    if (!(result instanceof Promise)) return result
+    this.#underWay.add(result)
+    const settled = () => void this.#underWay.delete(result)
+    result.then(settled, settled)
+    return result
   }
 
   /** Our own errors pass as they are. */
@@ -97,6 +138,8 @@ export class Calls {
   async close(): Promise<void> {
     if (this.#closed) return
     this.#closed = true
+    const end = performance.now() + CLOSING_MS
+    await inTime(Promise.allSettled(this.#underWay), end, undefined).catch(() => {})
     await this.#dialect.close()
   }
 

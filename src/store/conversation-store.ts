@@ -5,12 +5,19 @@ import type { Counting } from '../tokens/count.ts'
 import { checkEncoding, DEFAULT_ENCODING } from '../tokens/encodings.ts'
 import { toFraming } from '../tokens/framing.ts'
 import type { ConversationSummary } from '../types.ts'
-import { checkId, checkOptions, checkStoreOptions, checkWhole } from './arguments.ts'
+import { checkId, checkMigrateOptions, checkOptions, checkStoreOptions, checkWhole } from './arguments.ts'
 import { Calls } from './calls.ts'
 import { decodeMetadata } from './codec.ts'
 import { Conversation, type ConversationContext } from './conversation.ts'
 import { decodeCursor, encodeCursor } from './cursor.ts'
-import type { CallOptions, ConversationOptions, ListConversationsOptions, StoreOptions } from './options.ts'
+import { Examination } from './examination.ts'
+import type {
+  CallOptions,
+  ConversationOptions,
+  ListConversationsOptions,
+  MigrateOptions,
+  StoreOptions,
+} from './options.ts'
 
 /**
  * Everyone's conversations in one database. Made by `openStore(url)`, or by `sqliteStore(db)` and `postgresStore(db)`
@@ -20,11 +27,14 @@ export class ConversationStore<Tx = unknown, D extends Dialect<Tx> = Dialect<Tx>
   protected readonly dialect: D
   protected readonly options: ReturnType<typeof checkStoreOptions>
   protected readonly context: ConversationContext
+  protected readonly examination: Examination
 
-  constructor(dialect: D, options?: StoreOptions) {
+  /** @param examination that of the store of which this is a part; none for a store of its own. */
+  constructor(dialect: D, options?: StoreOptions, examination?: Examination) {
     this.dialect = dialect
     this.options = checkStoreOptions(options)
-    const calls = new Calls(dialect, this.options.deadlineMs)
+    this.examination = examination ?? new Examination(this.options.onWarning)
+    const calls = new Calls(dialect, this.options.deadlineMs, this.examination)
     this.context = { dialect, calls, maxTurnCharacters: this.options.maxTurnCharacters }
   }
 
@@ -70,12 +80,31 @@ export class ConversationStore<Tx = unknown, D extends Dialect<Tx> = Dialect<Tx>
     return this.context.calls.make(forget, { effect: 'repeatable', long: true, signal })
   }
 
-  /** Makes or updates backscroll's tables. Any number of processes may call it at once; later calls find nothing to do. */
-  async migrate(options?: CallOptions): Promise<void> {
-    const { signal } = checkOptions('migrate', options)
+  /**
+   * Makes or updates backscroll's tables, and on Postgres, where `rowLevelSecurity` is given, the policies that keep users
+   * apart. Any number of processes may call it at once; later calls find nothing to do.
+   *
+   * @throws {InvalidArgumentError} for `rowLevelSecurity` on SQLite.
+   */
+  async migrate(options?: MigrateOptions): Promise<void> {
+    const { signal, rowLevelSecurity } = checkMigrateOptions(options)
+    const { calls } = this.context
     // Looked at first: mostly there is nothing to do, and a server that is not there is found out within the deadline.
-    if (await this.context.calls.make(() => this.dialect.isMigrated(), { effect: 'read', signal })) return
-    await this.context.calls.make(() => this.dialect.migrate(), { effect: 'repeatable', long: true, signal })
+    const look = () => this.dialect.isMigrated()
+    const isMigrated = await calls.makeUnexamined(look, { effect: 'read', signal })
+    if (isMigrated && !rowLevelSecurity) return
+    const migrate = () => this.dialect.migrate({ rowLevelSecurity })
+    await calls.makeUnexamined(migrate, { effect: 'repeatable', long: true, signal })
+  }
+
+  /**
+   * Looks at the database's settings: passes each one that breaks a promise to `onWarning`, and checks row-level security.
+   * The first call does so by itself; called when an app starts, it fails then. Later calls find nothing to do.
+   *
+   * @throws {RowLevelSecurityError} when policies do not bind this role as `rowLevelSecurity` says.
+   */
+  async examine(options?: CallOptions): Promise<void> {
+    await this.context.calls.examine(checkOptions('examine', options).signal)
   }
 
   /**
@@ -85,7 +114,7 @@ export class ConversationStore<Tx = unknown, D extends Dialect<Tx> = Dialect<Tx>
    * @throws {InvalidArgumentError} for anything else.
    */
   withTransaction(tx: Tx): ConversationStore<Tx> {
-    return new ConversationStore(this.dialect.within(tx), this.options)
+    return new ConversationStore(this.dialect.within(tx), this.options, this.examination)
   }
 
   /** Closes the connections that `openStore` opened; a host's own stay open. Later calls fail. May be called twice. */

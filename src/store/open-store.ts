@@ -12,20 +12,28 @@ import { SyncConversationStore } from './sync-conversation-store.ts'
  * @throws {InvalidArgumentError} for another URL, or an option out of range.
  * @throws {MissingDriverError} when the driver is not installed.
  * @throws {DatabaseUnavailableError} | {DatabaseError} when the database cannot be reached or migrated.
+ * @throws {RowLevelSecurityError} when `rowLevelSecurity` was asked for and the database does not give it.
  */
 export async function openStore(url: string, options?: OpenStoreOptions): Promise<ConversationStore> {
-  const { migrate, maxConnections, preparedStatements, ...others } = checkOptions('openStore', options)
+  const { migrate, maxConnections, preparedStatements, rowLevelSecurity, ...others } = checkOptions(
+    'openStore',
+    options,
+  )
   const storeOptions = checkStoreOptions(others)
   const isToMigrate = checkFlag('migrate', migrate ?? true)
+  const isWalled = checkFlag('rowLevelSecurity', rowLevelSecurity ?? false)
   const dialect = await openDialect(url, {
     maxConnections: checkWhole('maxConnections', maxConnections ?? 10, 1, 1000),
     preparedStatements: checkFlag('preparedStatements', preparedStatements ?? false),
+    rowLevelSecurity: isWalled,
   })
   const store = isSync(dialect)
     ? new SyncConversationStore(dialect, storeOptions)
     : new ConversationStore(dialect, storeOptions)
   try {
-    if (isToMigrate) await store.migrate()
+    // With row-level security the tables' owner migrates: whoever makes the tables can go round their policies.
+    if (isToMigrate && !isWalled) await store.migrate()
+    if (isToMigrate || isWalled) await store.examine()
     return store
   } catch (error) {
     await store.close()

@@ -1,7 +1,10 @@
+import type { MigrationOptions, StoreWarning } from '../dialect/dialect.ts'
 import type { CountPart } from '../tokens/count.ts'
 import type { EncodingName } from '../tokens/encodings.ts'
 import type { Framing } from '../tokens/framing.ts'
 import type { Metadata } from '../types.ts'
+
+export type { MigrationOptions, StoreWarning } from '../dialect/dialect.ts'
 
 /** Which conversation, and how its turns are counted. */
 export interface ConversationOptions {
@@ -79,6 +82,9 @@ export interface CallOptions {
   readonly signal?: AbortSignal | undefined
 }
 
+/** What to do besides making the tables. */
+export interface MigrateOptions extends CallOptions, MigrationOptions {}
+
 /** Which part of a user's list to return. */
 export interface ListConversationsOptions {
   /** The `cursor` of the last conversation that was seen; by default the list starts at the newest. */
@@ -100,6 +106,12 @@ export interface StoreOptions {
    * default. (The encodings' regular expressions overflow V8's stack on an unbroken run of 4,194,287 CJK characters.)
    */
   readonly maxTurnCharacters?: number | undefined
+  /**
+   * Is told, once and before the first call, of each setting of the database that breaks what the store promises: that a
+   * power loss would lose acknowledged turns, or that a pooler mixes up statements. What it throws, that call throws.
+   * Default: `process.emitWarning`, which prints to standard error.
+   */
+  readonly onWarning?: ((warning: StoreWarning) => void) | undefined
 }
 
 /** What {@link openStore} may be given besides the URL. */
@@ -113,4 +125,10 @@ export interface OpenStoreOptions extends StoreOptions {
    * transaction mode that does not know them (PgBouncer before 1.21).
    */
   readonly preparedStatements?: boolean | undefined
+  /**
+   * Postgres: true has the database itself keep users apart, by policies that `migrate({ rowLevelSecurity: {} })` makes.
+   * Each call then names its user to the database, and the role must be none that can go round the policies; the tables
+   * are made and updated by their owner, so that this store does not migrate. Default: false.
+   */
+  readonly rowLevelSecurity?: boolean | undefined
 }

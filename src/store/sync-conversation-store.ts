@@ -10,6 +10,6 @@ export class SyncConversationStore<Tx = unknown> extends ConversationStore<Tx, S
   }
 
   override withTransaction(tx: Tx): SyncConversationStore<Tx> {
-    return new SyncConversationStore(this.dialect.within(tx), this.options)
+    return new SyncConversationStore(this.dialect.within(tx), this.options, this.examination)
   }
 }

@@ -11,9 +11,13 @@ export interface PostgresClient {
   ): { values(): Promise<readonly (readonly unknown[])[]> }
 }
 
-/** Seconds that a connection may take to be made, and that closing waits for statements under way. */
+/** Seconds that a connection may take to be made. */
 const CONNECT_TIMEOUT_S = 5
-const CLOSE_TIMEOUT_S = 5
+/**
+ * Seconds that closing waits for connections to be gone; what was under way has been waited for before. Short, because
+ * the driver waits for a connection whose server ended it as if that were still to answer.
+ */
+const CLOSE_TIMEOUT_S = 0.5
 
 /** A pool of our own, and how to close it. */
 export interface PostgresConnection {

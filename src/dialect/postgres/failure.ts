@@ -54,11 +54,15 @@ export function explain(error: unknown): Failure {
   if (MISSING.has(code)) {
     return { error: new NotMigratedError(NOT_MIGRATED, { cause: error }), retry: 'never' }
   }
-  return { error: new DatabaseError(OTHER, { cause: error }), retry: 'never' }
+  const message = code === NO_RIGHT ? RIGHT_MISSING : OTHER
+  return { error: new DatabaseError(message, { cause: error }), retry: 'never' }
 }
 
 /** Undefined table, undefined column. */
 const MISSING = new Set(['42P01', '42703'])
+
+/** Insufficient privilege. */
+const NO_RIGHT = '42501'
 
 const UNAVAILABLE =
   'Postgres cannot be reached, or cannot take the statement now; the code of the cause says why. Nothing was written; try again later.'
@@ -66,4 +70,6 @@ const UNKNOWN =
   'The connection to Postgres was lost while the call was under way. A write may or may not have been stored: ' +
   'repeat it with the same idempotency key, or look before writing again.'
 const NOT_MIGRATED = "backscroll's tables are missing or outdated here. Call `await store.migrate()` first."
+const RIGHT_MISSING =
+  "This role has not the rights on backscroll's tables, or on their schema, that the statement needs. Nothing was written."
 const OTHER = 'Postgres refused the statement. Nothing was written. The code of the cause is its SQLSTATE.'

@@ -1,5 +1,5 @@
 import { PgDatabase, PgTransaction } from 'drizzle-orm/pg-core'
-import { InvalidArgumentError } from '../../errors.ts'
+import { InvalidArgumentError, RowLevelSecurityError } from '../../errors.ts'
 import { kindOf } from '../../redact.ts'
 import type {
   AppendOutcome,
@@ -11,9 +11,11 @@ import type {
   Forgotten,
   Head,
   ListPosition,
+  MigrationOptions,
   NewTurn,
   Page,
   Recounted,
+  StoreWarning,
   TurnRange,
   WindowBounds,
 } from '../dialect.ts'
@@ -21,18 +23,22 @@ import { listFrom, toConversationRow } from '../listing.ts'
 import { isKind } from '../kind.ts'
 import { toPage, toTurn } from '../page.ts'
 import { connect, type PostgresConnection } from './connection.ts'
+import { examine } from './examine.ts'
 import { explain } from './failure.ts'
 import { isMigrated, migrate } from './migrate.ts'
 import { Queries, type PostgresSession } from './queries.ts'
+import { checkWall } from './row-level-security/wall.ts'
 
 /** Opens a pool of connections of our own. */
 export async function openPostgres(url: string, options: ConnectionOptions): Promise<PostgresDialect> {
-  return new PostgresDialect(await connect(url, options))
+  const { rowLevelSecurity } = options
+  return new PostgresDialect({ ...(await connect(url, options)), rowLevelSecurity })
 }
 
-/** What a dialect on a pool of our own has besides its session. */
+/** A session, and what else a dialect has: on a pool of our own its client, and what the store was opened with. */
 export interface PostgresDialectOptions extends Partial<PostgresConnection> {
   readonly session: PostgresSession
+  readonly rowLevelSecurity: boolean
   readonly inTransaction?: boolean
 }
 
@@ -42,14 +48,17 @@ export class PostgresDialect implements Dialect<PostgresSession> {
   readonly explain = explain
   readonly #session: PostgresSession
   readonly #queries: Queries
+  readonly #rowLevelSecurity: boolean
   readonly #close: () => Promise<void>
 
-  constructor({ session, client, close = async () => {}, inTransaction = false }: PostgresDialectOptions) {
+  constructor(options: PostgresDialectOptions) {
+    const { session, client, rowLevelSecurity, close = async () => {}, inTransaction = false } = options
     if (!isKind(session, PgDatabase)) {
       throw new InvalidArgumentError(`postgresStore takes a drizzle database; got ${kindOf(session)}.`)
     }
     this.#session = session
-    this.#queries = new Queries(session, client)
+    this.#queries = new Queries(session, { client, rowLevelSecurity })
+    this.#rowLevelSecurity = rowLevelSecurity
     this.#close = close
     this.inTransaction = inTransaction
   }
@@ -133,12 +142,18 @@ export class PostgresDialect implements Dialect<PostgresSession> {
     return { conversations: Number(erased), turns: Number(turns) }
   }
 
+  async examine(): Promise<StoreWarning[]> {
+    if (this.#rowLevelSecurity) await checkWall(this.#session)
+    return examine(this.#session, this.#rowLevelSecurity)
+  }
+
   isMigrated(): Promise<boolean> {
     return isMigrated(this.#session)
   }
 
-  migrate(): Promise<void> {
-    return migrate(this.#session)
+  async migrate(options: MigrationOptions): Promise<void> {
+    if (this.#rowLevelSecurity) throw new RowLevelSecurityError(MADE_BY_OWNER)
+    await migrate(this.#session, options)
   }
 
   close(): Promise<void> {
@@ -151,9 +166,14 @@ export class PostgresDialect implements Dialect<PostgresSession> {
         'withTransaction takes the transaction that `db.transaction(async (tx) => …)` gives.',
       )
     }
-    return new PostgresDialect({ session: transaction, inTransaction: true })
+    const rowLevelSecurity = this.#rowLevelSecurity
+    return new PostgresDialect({ session: transaction, rowLevelSecurity, inTransaction: true })
   }
 }
+
+const MADE_BY_OWNER =
+  'A store with row-level security does not migrate: who makes the tables owns them, and can go round their policies. ' +
+  'As their owner, run: backscroll migrate --row-level-security --role ROLE.'
 
 /** Drizzle turns off the driver's own parsing of times, so they come as text. */
 const toDate = (value: unknown): Date => (value instanceof Date ? value : new Date(String(value)))

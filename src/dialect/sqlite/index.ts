@@ -10,9 +10,11 @@ import type {
   Forgotten,
   Head,
   ListPosition,
+  MigrationOptions,
   NewTurn,
   Page,
   Recounted,
+  StoreWarning,
   SyncDialect,
   TurnRange,
   WindowBounds,
@@ -22,6 +24,7 @@ import { isKind } from '../kind.ts'
 import { listFrom, toConversationRow } from '../listing.ts'
 import { toPage } from '../page.ts'
 import { connect } from './connection.ts'
+import { examine } from './examine.ts'
 import { explain } from './failure.ts'
 import { isMigrated, migrate } from './migrate.ts'
 import { Queries, type SqliteSession } from './queries.ts'
@@ -173,7 +176,12 @@ export class SqliteDialect implements SyncDialect<SqliteSession> {
     return isMigrated(this.#session)
   }
 
-  migrate(): void {
+  examine(): StoreWarning[] {
+    return examine(this.#session)
+  }
+
+  migrate({ rowLevelSecurity }: MigrationOptions): void {
+    if (rowLevelSecurity) throw new InvalidArgumentError('SQLite has no row-level security; Postgres has.')
     // Here and not when it is opened: a file that is none of ours is left as it is, and so is a host's own.
     this.#beforeMigration()
     migrate(this.#session)

@@ -1,0 +1,61 @@
+import { sql } from 'drizzle-orm'
+import { RowLevelSecurityError } from '../../errors.ts'
+import type { StoreWarning } from '../dialect.ts'
+import type { PostgresSession } from './queries.ts'
+
+/** What is asked of the server, and what postgres.js knows of the connection that answered. */
+interface Settings extends ReadonlyArray<{
+  readonly commit: string
+  readonly fsync: string
+  readonly pid: number
+  readonly walled: boolean | null
+}> {
+  readonly state?: { readonly pid: number }
+}
+
+/**
+ * Settings under which what a store promises does not hold.
+ *
+ * @param isWalled whether the store names its users to row-level security.
+ * @throws {RowLevelSecurityError} when it does not, and policies bind its role: it would see no rows at all, which looks
+ * like conversations that nobody has begun.
+ */
+export async function examine(session: PostgresSession, isWalled: boolean): Promise<StoreWarning[]> {
+  const settings = (await session.execute(sql`
+    select current_setting('synchronous_commit') as commit, current_setting('fsync') as fsync,
+           pg_backend_pid() as pid, row_security_active(to_regclass('backscroll_turns')) as walled
+  `)) as unknown as Settings
+  const [server] = settings
+  if (server?.walled && !isWalled) throw new RowLevelSecurityError(NOT_NAMED)
+  const warnings: StoreWarning[] = []
+  if (server?.commit === 'off' || server?.fsync === 'off') warnings.push(WEAK_DURABILITY)
+  // A pooler hands out process ids of its own for cancelling; the server itself tells its true one both times.
+  const isPooled = settings.state !== undefined && settings.state.pid !== server?.pid
+  if (isPooled && namesStatements(session)) warnings.push(POOLED_STATEMENTS)
+  return warnings
+}
+
+/** Whether the client of a session, where postgres.js is that, may prepare statements under names. */
+function namesStatements(session: PostgresSession): boolean {
+  const { $client } = session as { $client?: { options?: { prepare?: boolean } } }
+  return $client?.options?.prepare === true
+}
+
+const NOT_NAMED =
+  "Row-level security on backscroll's tables binds this role, and this store does not name its users to it. Open the store " +
+  'with rowLevelSecurity: true.'
+
+const WEAK_DURABILITY: StoreWarning = {
+  code: 'WEAK_DURABILITY',
+  message:
+    'Postgres runs with synchronous_commit or fsync off: a crash of the server loses turns that were acknowledged. ' +
+    'Set both to on for this database and role.',
+}
+
+const POOLED_STATEMENTS: StoreWarning = {
+  code: 'POOLED_STATEMENTS',
+  message:
+    'There is a pooler between here and Postgres, and statements are prepared under names: in transaction mode they fail ' +
+    'or hang, unless the pooler keeps track of them (PgBouncer from 1.21 on, with max_prepared_statements). Leave ' +
+    'preparedStatements false, or open your own client with { prepare: false }.',
+}
