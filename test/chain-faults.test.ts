@@ -4,7 +4,7 @@ import Sqlite from 'better-sqlite3'
 import OpenAI, { APIError, AuthenticationError, InternalServerError, RateLimitError } from 'openai'
 import { OpenAI as OpenAI5 } from 'openai-5'
 import { OpenAI as OpenAI7 } from 'openai-7'
-import { describe, expect, it, onTestFinished } from 'vitest'
+import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import {
   BackscrollError,
   openStore,
