@@ -1,11 +1,13 @@
+import { randomBytes } from 'node:crypto'
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest'
 import { answerFromMessages } from '../src/local-model/answer.ts'
 import type { Answer, Question } from '../src/local-model/model.ts'
 import { modelListener, startServer, type LocalServer } from '../src/local-model/server.ts'
 import { buildPackage, compileHost, run, type BuiltPackage, type Ended } from './support/built-package.ts'
-import { createPostgres } from './support/databases.ts'
+import { createPostgres, type Created } from './support/databases.ts'
+import { runSql } from './support/inspect.ts'
 import { ROOT } from './support/source.ts'
 
 /** A block of TypeScript in a document, as a reader would copy it. */
@@ -59,9 +61,12 @@ describe('the examples in the documents', () => {
       if (notRun !== undefined) return expect(notRun, 'a reason for no-run').not.toBe('')
       expect(expected, 'at least one `// → …` that says what is printed').not.toBe('')
       const client = { OPENAI_API_KEY: 'none', OPENAI_BASE_URL: model.url }
-      const env = { ...process.env, ...client, DATABASE_URL: '' }
+      const env = { ...process.env, ...client, DATABASE_URL: '', APP_DATABASE_URL: '' }
       const database = code.includes('process.env.DATABASE_URL') ? await createPostgres() : undefined
       if (database) env.DATABASE_URL = database.url
+      const role =
+        database && code.includes('process.env.APP_DATABASE_URL') ? await createRole(database) : undefined
+      if (role) env.APP_DATABASE_URL = role.url
       try {
         const ended = await run(process.execPath, ['example.js'], { cwd: folderOf(built, index), env })
         expect({ ...ended, stdout: inOneLine(ended.stdout) }).toEqual({
@@ -71,6 +76,7 @@ describe('the examples in the documents', () => {
         })
       } finally {
         await database?.drop()
+        await role?.drop()
       }
     },
   )
@@ -120,6 +126,16 @@ function answer(question: Question): Answer {
   if (question.body['tools'] === undefined) return answerFromMessages(question)
   const call = { name: 'weather', arguments: '{"city":"Oslo"}' }
   return { toolCalls: [{ id: 'call_1', type: 'function', function: call }] }
+}
+
+/** The role that the examples know as their app's. */
+async function createRole({ url }: { readonly url: string }): Promise<Created> {
+  const admin = { name: 'postgres', url: inject('postgresUrl') } as const
+  const password = randomBytes(12).toString('hex')
+  await runSql(admin, `create role chat_app login password '${password}'`)
+  const asRole = new URL(url)
+  Object.assign(asRole, { username: 'chat_app', password })
+  return { url: asRole.href, drop: async () => void (await runSql(admin, 'drop role chat_app')) }
 }
 
 function documentsIn(folder: string): string[] {
