@@ -9,7 +9,7 @@ import {
   oracleCount,
   render,
   textTokens,
-  type Count,
+  tokensBeforeALine,
   type Tokens,
 } from './support/oracle.ts'
 import { hostileTurn, randomFrom, type Random } from './support/texts.ts'
@@ -224,11 +224,6 @@ onEachDatabase('loadWindow', (database) => {
     },
   )
 })
-
-/** What a turn adds to a history that goes on behind it. */
-function tokensBeforeALine(turn: readonly Message[], count: Count, prefixes = DEFAULT_PREFIXES): number {
-  return count(`${render(turn, prefixes)}\n${prefixes.humanPrefix}`) - count(prefixes.humanPrefix)
-}
 
 /** None, just what some of the newest turns need, one less, anything, and more than enough. */
 function limitsFor(turns: readonly Message[][], tokens: Tokens, random: Random): number[] {

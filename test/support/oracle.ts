@@ -2,11 +2,19 @@ import { createRequire } from 'node:module'
 import { Tiktoken } from 'js-tiktoken/lite'
 import type { TiktokenBPE } from 'js-tiktoken/lite'
 import type { ContentPart, EncodingName, Message } from '../../src/index.ts'
+import { textOf, type Count } from '../../src/conformance/oracle.ts'
 
-// The slow, obvious answers: written from what is promised, and sharing no code with what is tested.
+// The slow, obvious answers of the conformance suite, in each encoding and in chat form as well.
 
-/** Tells how many tokens a text has. */
-export type Count = (text: string) => number
+export {
+  DEFAULT_PREFIXES,
+  newestRetained,
+  newestThatFit,
+  render,
+  textTokens,
+  tokensBeforeALine,
+} from '../../src/conformance/oracle.ts'
+export type { Count, Prefixes, Tokens } from '../../src/conformance/oracle.ts'
 
 /** js-tiktoken's count, remembered for each text. Built once a process; o200k_base takes about a second. */
 export function oracleCount(encoding: EncodingName): Count {
@@ -32,29 +40,6 @@ function remember(tiktoken: Tiktoken): Count {
   }
 }
 
-export interface Prefixes {
-  readonly humanPrefix: string
-  readonly aiPrefix: string
-}
-
-export const DEFAULT_PREFIXES: Prefixes = { humanPrefix: 'Human', aiPrefix: 'AI' }
-
-/** One `Prefix: content` line a message. */
-export function render(messages: readonly Message[], { humanPrefix, aiPrefix } = DEFAULT_PREFIXES): string {
-  const names = {
-    user: humanPrefix,
-    assistant: aiPrefix,
-    system: 'System',
-    developer: 'System',
-    tool: 'Tool',
-  }
-  const lines = messages.map((message) => {
-    const calls = 'tool_calls' in message ? JSON.stringify(message.tool_calls) : ''
-    return `${names[message.role]}: ${textOf(message, true)}${calls}`
-  })
-  return lines.join('\n')
-}
-
 /** Tokens in OpenAI's chat form: 3 a message, its role, content, calls and call id, and its name and 1 more. */
 export function chatTokens(
   messages: readonly Message[],
@@ -72,47 +57,4 @@ export function chatTokens(
     if ('name' in message && message.name !== undefined) tokens += 1 + count(message.name)
   }
   return tokens
-}
-
-function textOf({ content }: Message, placeholders: boolean): string {
-  if (typeof content === 'string') return content
-  const names: Record<string, string> = { image_url: '[image]', input_audio: '[audio]', file: '[file]' }
-  return (content ?? [])
-    .map((part) =>
-      'text' in part ? part.text : 'refusal' in part ? part.refusal : placeholders ? names[part.type] : '',
-    )
-    .join('')
-}
-
-/** Tokens of a run of turns, as rendered in one string. */
-export type Tokens = (turns: readonly Message[][]) => number
-
-/** Text framing: render the turns and count the string. No turns are no tokens. */
-export function textTokens(count: Count, prefixes = DEFAULT_PREFIXES): Tokens {
-  return (turns) => (turns.length === 0 ? 0 : count(render(turns.flat(), prefixes)))
-}
-
-/** How many of the newest turns fit: tries them all. */
-export function newestThatFit(turns: readonly Message[][], limit: number, tokens: Tokens): number {
-  let most = 0
-  for (let kept = 1; kept <= turns.length; kept++) if (tokens(turns.slice(-kept)) <= limit) most = kept
-  return most
-}
-
-/** How many of the newest turns stay when the window's start moves in steps. */
-export function newestRetained(
-  turns: readonly Message[][],
-  limit: number,
-  ratio: number,
-  tokens: Tokens,
-): number {
-  const step = limit - Math.ceil(limit * ratio)
-  if (step === 0) return newestThatFit(turns, limit, tokens)
-  const total = tokens(turns)
-  const cut = Math.ceil((total - limit) / step) * step
-  for (let kept = turns.length; kept > 0; kept--) {
-    const before = total - tokens(turns.slice(-kept))
-    if (before >= cut) return kept
-  }
-  return turns.length > 0 && tokens(turns.slice(-1)) <= limit ? 1 : 0
 }
