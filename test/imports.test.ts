@@ -9,11 +9,14 @@ beforeAll(async () => void (built = await buildPackage()))
 afterAll(() => built.remove())
 
 describe('importing', () => {
-  it('backscroll loads nothing but backscroll: no driver, no drizzle, no ranks', async () => {
-    const { packages, value } = await inHost(`await import('backscroll')`)
-    expect(packages).toEqual([])
-    expect(value).toEqual({ resources: [], files: [] })
-  })
+  it.each(['backscroll', 'backscroll/encryption'])(
+    '%s loads nothing but backscroll: no driver, no drizzle, no ranks',
+    async (door) => {
+      const { packages, value } = await inHost(`await import('${door}')`)
+      expect(packages).toEqual([])
+      expect(value).toEqual({ resources: [], files: [] })
+    },
+  )
 
   it.each([
     ['backscroll/sqlite', 'sqlite-core'],
@@ -63,7 +66,8 @@ describe('the package', () => {
   it('exports these names and no others', async () => {
     const { value } = await inHost(`
       const names = async (door) => Object.keys(await import(door)).toSorted()
-      result = [await names('backscroll'), await names('backscroll/sqlite'), await names('backscroll/postgres')]`)
+      const doors = ['backscroll', 'backscroll/sqlite', 'backscroll/postgres', 'backscroll/encryption']
+      result = await Promise.all(doors.map(names))`)
     const own = [
       'ConversationChain',
       'ConversationTokenBufferMemory',
@@ -77,6 +81,7 @@ describe('the package', () => {
       own.toSorted(),
       ['conversations', 'migrations', 'schema', 'sqliteStore', 'turns'],
       ['conversations', 'migrations', 'postgresStore', 'schema', 'turns'],
+      ['encryption'],
     ])
   })
 
@@ -84,12 +89,12 @@ describe('the package', () => {
     const { value } = await inHost(`
       const { createRequire } = await import('node:module')
       const require = createRequire(import.meta.url)
-      const doors = ['backscroll', 'backscroll/sqlite', 'backscroll/postgres']
+      const doors = ['backscroll', 'backscroll/sqlite', 'backscroll/postgres', 'backscroll/encryption']
       result = await Promise.all(doors.map(async (door) => {
         const [required, imported] = [require(door), await import(door)]
         return Object.keys(imported).every((name) => required[name] === imported[name])
       }))`)
-    expect(value).toEqual([true, true, true])
+    expect(value).toEqual([true, true, true, true])
   })
 
   it('lets nobody in by another door', async () => {

@@ -2,6 +2,7 @@ import type { WindowBounds } from '../dialect/dialect.ts'
 import { InvalidArgumentError, InvalidIdError, InvalidLimitError } from '../errors.ts'
 import { kindOf } from '../redact.ts'
 import type { LoadWindowOptions, StoreOptions } from './options.ts'
+import type { Codec } from './text-codec.ts'
 
 /** Longest user and conversation id, in UTF-8 bytes: three of them fit a Postgres key, whose limit is 2,704 bytes. */
 const MAX_ID_BYTES = 512
@@ -91,10 +92,17 @@ export function windowBounds(options: LoadWindowOptions): WindowBounds {
 export function checkStoreOptions(options: StoreOptions | undefined): {
   deadlineMs: number
   maxTurnCharacters: number
+  codec: Codec | undefined
 } {
-  const { deadlineMs, maxTurnCharacters } = checkOptions('A store', options)
+  const { deadlineMs, maxTurnCharacters, codec } = checkOptions('A store', options)
   return {
     deadlineMs: checkWhole('deadlineMs', deadlineMs ?? 10_000, 1, 3_600_000),
     maxTurnCharacters: checkWhole('maxTurnCharacters', maxTurnCharacters ?? 1_000_000, 1, 4_000_000),
+    codec: checkCodec(codec),
   }
+}
+
+function checkCodec(codec: Codec | undefined): Codec | undefined {
+  if (codec === undefined || typeof codec?.forUser === 'function') return codec
+  throw new InvalidArgumentError(`codec must have a method forUser(userId); got ${kindOf(codec)}.`)
 }

@@ -2,6 +2,7 @@ import type { CountPart } from '../tokens/count.ts'
 import type { EncodingName } from '../tokens/encodings.ts'
 import type { Framing } from '../tokens/framing.ts'
 import type { Metadata } from '../types.ts'
+import type { Codec } from './text-codec.ts'
 
 /** Which conversation, and how its turns are counted. */
 export interface ConversationOptions {
@@ -100,6 +101,11 @@ export interface StoreOptions {
    * default. (The encodings' regular expressions overflow V8's stack on an unbroken run of 4,194,287 CJK characters.)
    */
   readonly maxTurnCharacters?: number | undefined
+  /**
+   * Encodes messages and metadata before they reach the database: `encryption({ … })` of `backscroll/encryption`. By
+   * default they are stored as they are.
+   */
+  readonly codec?: Codec | undefined
 }
 
 /** What {@link openStore} may be given besides the URL. */

@@ -1,16 +1,17 @@
 import { fillPlaceholders, sql, WithSubquery, type SQL } from 'drizzle-orm'
 import type { PgDatabase, PgQueryResultHKT } from 'drizzle-orm/pg-core'
 import { bigint, int, text } from '../bind.ts'
-import { listing, LISTING_FIELDS } from '../listing.ts'
+import { listing, LISTING_FIELDS, walk, WALK_FIELDS } from '../listing.ts'
 import { keyPage, newestPage, oldestPage, PAGE_FIELDS, TURN_COLUMNS, TURN_FIELDS } from '../page.ts'
 import { windowPage } from '../window.ts'
 import type { PostgresClient } from './connection.ts'
+import { TEXT_STATEMENTS } from './texts.ts'
 
 /** A drizzle database on Postgres, or a transaction of one. */
 export type PostgresSession = PgDatabase<PgQueryResultHKT, Record<string, unknown>>
 
 /** A statement: a select, and the `steps` in its `with` clause. Data-modifying steps all run, whatever is selected. */
-interface Statement {
+export interface Statement {
   readonly steps?: Readonly<Record<string, SQL>>
   readonly fields: Readonly<Record<string, SQL>>
   readonly from: SQL
@@ -71,12 +72,7 @@ const append: Statement = {
       from head
       returning ${TURN_COLUMNS}`,
   },
-  fields: {
-    kind: sql`kind`,
-    encoding: sql`encoding`,
-    framing: sql`framing`,
-    ...TURN_FIELDS,
-  },
+  fields: { kind: sql`kind`, encoding: sql`encoding`, framing: sql`framing`, ...TURN_FIELDS },
   from: sql`(
     select 'appended' as kind, ${text('encoding')} as encoding, ${text('framing')} as framing, ${TURN_COLUMNS}
     from appended
@@ -198,6 +194,8 @@ const STATEMENTS = {
   replaceCounts,
   setMetadata,
   forgetUser,
+  ...TEXT_STATEMENTS,
+  walk: { fields: WALK_FIELDS, from: walk },
   listing: { fields: LISTING_FIELDS, from: listing(updatedAt) },
   window: { fields: PAGE_FIELDS, from: windowPage },
   oldestPage: { fields: PAGE_FIELDS, from: oldestPage },
