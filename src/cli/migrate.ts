@@ -24,7 +24,7 @@ Exit codes: 0 the tables are up to date; 1 failed; 2 wrong arguments; 3 the data
 
   async run(args, surroundings) {
     const { database, json: asJson } = parseOptions(args, OPTIONS).values
-    await withStore(databaseUrl(database, surroundings), surroundings, async () => {})
+    await withStore({ url: databaseUrl(database, surroundings) }, surroundings, async () => {})
     surroundings.output.write(`${asJson ? json({ upToDate: true }) : 'The tables are up to date.'}\n`)
   },
 }
