@@ -30,8 +30,9 @@ ${SHARED_HELP.help}
 No statement of backscroll reads across users, so the list is yours to make, as by:
   select distinct user_id from backscroll_conversations
 
-A user whose texts cannot be read is named by the line in FILE, and it goes on with the others. To rotate: give every app the
-new key, then make it current everywhere, then run this, then take the old key away.
+A user whose texts cannot be read is named by the line in FILE, and it goes on with the others.
+
+To rotate: give every app the new key, then make it current everywhere, then run this, then take the old key away.
 
 Exit codes: 0 done; 1 failed, also for one user of the list; 2 wrong arguments; 3 the database cannot be reached or used
 now; 130 interrupted: what was encrypted anew stays.
