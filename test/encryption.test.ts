@@ -9,7 +9,6 @@ import {
   ConversationTokenBufferMemory,
   openStore,
   type Codec,
-  type ConversationStore,
   type UserCodec,
 } from '../src/index.ts'
 import { answerFromMessages } from '../src/local-model/answer.ts'

@@ -174,7 +174,7 @@ export interface Dialect<Tx = unknown> {
   walkConversations(userId: string, after: string, limit: number): Awaitable<ConversationText[]>
   /** False when the metadata is no longer what was seen, and nothing was done. */
   replaceMetadata(key: ConversationKey, seen: string, metadata: string): Awaitable<boolean>
-  /** Replaces the texts of those turns that still have the ones that were seen, and tells how many. */
+  /** Replaces the texts of those turns, by rising position, that still have the ones that were seen; tells how many. */
   replaceTexts(key: ConversationKey, turns: readonly TurnTexts[]): Awaitable<number>
   /** Whether every migration was applied; takes no lock. */
   isMigrated(): Awaitable<boolean>

@@ -88,7 +88,7 @@ export class Conversation {
       const append = () => this.context.dialect.append(encoded)
       const outcome = await this.context.calls.make(append, { effect, signal })
       const stored = this.settle(draft, texts.decodeOutcome(this.conversationId, outcome), counting)
-      if (!stored && !this.isCurrent(ruleOf(outcome))) await this.#recount(counting, texts, signal)
+      if (!stored && !this.isCurrent(ruleOf(outcome))) await this.#recount(this.counting, texts, signal)
       return stored
     })
   }

@@ -150,6 +150,8 @@ export class PostgresDialect implements Dialect<PostgresSession> {
     })
     const [[replaced] = []] = await this.#queries.run('replaceTexts', {
       ...key,
+      first: turns[0]?.position,
+      last: turns.at(-1)?.position,
       texts: JSON.stringify(texts),
     })
     return Number(replaced)

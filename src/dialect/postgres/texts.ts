@@ -1,10 +1,13 @@
 import { sql } from 'drizzle-orm'
-import { text } from '../bind.ts'
+import { bigint, text } from '../bind.ts'
 import type { Statement } from './queries.ts'
 
 /**
  * One statement; `texts` is JSON text of objects. The conversation's row is locked first, as by every other write: two
  * that lock turns in different orders would wait for each other.
+ *
+ * `first` and `last` say nothing that the join does not. They are there for the planner, which may else read the whole
+ * conversation for each hundred turns of it (1.6 ms a turn at 40,000 turns that were never analyzed).
  */
 const replaceTexts: Statement = {
   steps: {
@@ -20,6 +23,7 @@ const replaceTexts: Statement = {
            )
       where t.user_id = ${text('userId')} and t.conversation_id = ${text('conversationId')}
         and t.position = given.position
+        and t.position between ${bigint('first')} and ${bigint('last')}
         and t.messages = given.seen_messages
         and t.metadata is not distinct from given.seen_metadata
       returning t.position`,
