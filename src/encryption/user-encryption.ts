@@ -8,7 +8,7 @@ import {
 } from 'node:crypto'
 import { CorruptDataError, MissingKeyError } from '../errors.ts'
 import type { TextPlace, UserCodec } from '../store/text-codec.ts'
-import { fromBase64, KEY_BYTES } from './keys.ts'
+import { fromBase64, KEY_BYTES, KEY_ID } from './keys.ts'
 
 const CIPHER = 'aes-256-gcm'
 /** Sizes in bytes. Source: NIST SP 800-38D, which has these as the defaults of GCM. */
@@ -95,8 +95,9 @@ export class UserEncryption implements UserCodec {
 }
 
 function split(encoded: string): [keyId: string, base64: string] {
-  const [start, keyId] = /^1:([A-Za-z0-9._-]{1,64}):/.exec(encoded) ?? []
-  if (start !== undefined && keyId !== undefined) return [keyId, encoded.slice(start.length)]
+  const [version, keyId = '', base64, ...more] = encoded.split(':')
+  if (version === '1' && KEY_ID.test(keyId) && base64 !== undefined && more.length === 0)
+    return [keyId, base64]
   throw new CorruptDataError(UNKNOWN_FORM)
 }
 
