@@ -237,6 +237,8 @@ describe('reencrypt on postgres', () => {
     await using host = await postgresHost({ codec: RESTLESS })
     await host.store.migrate()
     await fill(host.store, 'ada', { a: 30 })
+    // A title would be what it waits at.
+    await host.store.conversation({ userId: 'ada', conversationId: 'a' }).setMetadata(null)
     const appended = gate()
     const release = gate()
     const holding = host.db.transaction(async (tx) => {
@@ -247,7 +249,6 @@ describe('reencrypt on postgres', () => {
       await conversation.rewind({ to: 20 })
     })
     await appended.opened
-    // Its own title it could replace, but for the row's lock.
     const reencrypting = [host.store.reencrypt('ada'), host.store.reencrypt('ada')]
     await untilWaiting(host, 2)
     release.open()
