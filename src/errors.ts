@@ -134,6 +134,14 @@ export class CorruptDataError extends BackscrollError {
   readonly code = 'CORRUPT_DATA'
 }
 
+/**
+ * What is stored is encrypted, and its key is not there: the store has no codec, or the codec was not given the key of
+ * this id, or the user's secret is gone, and with it, for good, all that the user said.
+ */
+export class MissingKeyError extends BackscrollError {
+  readonly code = 'MISSING_KEY'
+}
+
 /** The npm package that speaks to this database is not installed, or not in a version that works. */
 export class MissingDriverError extends BackscrollError {
   readonly code = 'MISSING_DRIVER'

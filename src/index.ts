@@ -13,6 +13,8 @@ export type {
   SaveContextOptions,
 } from './memory/token-buffer-memory.ts'
 export type * from './store/options.ts'
+export type * from './store/text-codec.ts'
+export type { Reencrypted } from './store/reencrypt.ts'
 export type * from './types.ts'
 export type { ChainValues } from './chain/conversation-chain.ts'
 export type { OpenAIClient } from './chain/client.ts'

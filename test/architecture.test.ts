@@ -13,7 +13,18 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   transfer: ['.', 'node:'],
   'local-model': ['types.ts', 'node:'],
   conformance: ['.', 'types.ts', 'errors.ts', 'node:', 'js-tiktoken'],
-  '.': ['conformance', 'chain', 'memory', 'store', 'dialect', 'tokens', 'types.ts', 'errors.ts'],
+  '.': [
+    'conformance',
+    'chain',
+    'memory',
+    'store',
+    'encryption',
+    'dialect',
+    'tokens',
+    'types.ts',
+    'errors.ts',
+  ],
+  encryption: ['store', 'errors.ts', 'redact.ts', 'in-time.ts', 'node:'],
   chain: ['memory', 'store', 'tokens', 'types.ts', 'errors.ts', 'redact.ts', 'in-time.ts', 'node:'],
   memory: ['store', 'tokens', 'types.ts', 'errors.ts', 'redact.ts', 'node:'],
   store: ['dialect', 'tokens', 'types.ts', 'errors.ts', 'redact.ts', 'in-time.ts', 'node:'],
@@ -26,7 +37,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
 }
 
 /** The front doors: what `package.json` exports. */
-const DOORS = ['index.ts', 'sqlite.ts', 'postgres.ts', 'conformance.ts']
+const DOORS = ['index.ts', 'sqlite.ts', 'postgres.ts', 'conformance.ts', 'encryption.ts']
 
 /** A driver's package, or an SDK, belongs to one file. */
 const DRIVERS: Readonly<Record<string, string>> = {
@@ -97,6 +108,7 @@ describe('the dialects', () => {
         'migrate.ts',
         'queries.ts',
         'schema.ts',
+        'texts.ts',
       ])
     }
   })

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import * as fc from 'fast-check'
 import postgres from 'postgres'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, inject, it } from 'vitest'
+import { encryption } from '../src/encryption.ts'
 import {
   BackscrollError,
   ConversationTokenBufferMemory,
@@ -233,6 +234,7 @@ onEachDatabase('bad input', (database) => {
         setMetadata: () => conversation.setMetadata({ a: 1 }, options),
         listConversations: () => store.listConversations('ada', options),
         forgetUser: () => store.forgetUser('ada', options),
+        reencrypt: () => store.reencrypt('ada', options),
         migrate: () => store.migrate(options),
         openStore: () => openStore(database.url, options as never),
         textFraming: () => textFraming(options as never),
@@ -263,6 +265,7 @@ onEachDatabase('bad input', (database) => {
         setMetadata: () => conversation.setMetadata({ a: 1 }, { signal }),
         listConversations: () => store.listConversations('ada', { signal }),
         forgetUser: () => store.forgetUser('ada', { signal }),
+        reencrypt: () => store.reencrypt('ada', { signal }),
         migrate: () => store.migrate({ signal }),
       }
       for (const [name, call] of Object.entries(calls)) {
@@ -712,12 +715,19 @@ onEachDatabase('bad input', (database) => {
         store.listConversations('fuzz', { before: cursorOf(x) }),
       'forgetUser(x)': (x) => store.forgetUser(x),
       'forgetUser(…, x)': (x) => store.forgetUser('nobody', x),
+      'reencrypt(x)': (x) => store.reencrypt(x),
+      'reencrypt(…, x)': (x) => store.reencrypt('fuzz', x),
       'withTransaction(x)': (x) => store.withTransaction(x),
       'migrate(x)': (x) => store.migrate(x),
       'openStore(x)': async (x) => (await openStore(x)).close(),
       'openStore(…, { deadlineMs: x })': (x) => reopen({ deadlineMs: x }),
       'openStore(…, { maxTurnCharacters: x })': (x) => reopen({ maxTurnCharacters: x }),
       'openStore(…, { maxConnections: x })': (x) => reopen({ maxConnections: x }),
+      'openStore(…, { codec: x })': (x) => reopen({ codec: x }),
+      'encryption(x)': (x) => encryption(x),
+      'encryption({ keys: x })': (x) => encryption({ keys: x }),
+      'encryption({ … })': (x) =>
+        encryption({ keys: { k: x }, current: x, userSecret: x, acceptPlaintext: x }),
       'new ConversationTokenBufferMemory(x)': (x) => memoryOf(x),
       'new ConversationTokenBufferMemory({ store: x })': (x) => memoryOf({ ...FUZZ, store: x }),
       'new ConversationTokenBufferMemory({ … })': (x) =>

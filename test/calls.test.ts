@@ -7,6 +7,7 @@ import Sqlite from 'better-sqlite3'
 import postgres from 'postgres'
 import { describe, expect, inject, it, onTestFinished } from 'vitest'
 import { openStore, type ConversationStore, type StoredTurn } from '../src/index.ts'
+import { RESTLESS } from './support/codecs.ts'
 import { onEachDatabase } from './support/databases.ts'
 import { gate, postgresHost, untilWaiting } from './support/hosts.ts'
 import { expectConsistent, oneTo, turnOf } from './support/inspect.ts'
@@ -40,6 +41,7 @@ const WRITES: Record<string, (store: ConversationStore, call?: Call) => Promise<
   clear: (store, call) => store.conversation(KEY).clear(call),
   recount: (store, call) => store.conversation(KEY).recount({ encoding: 'gpt2', ...call }),
   setMetadata: (store, call) => store.conversation(KEY).setMetadata({ a: 1 }, call),
+  reencrypt: (store, call) => store.reencrypt('ada', call),
   forgetUser: (store, call) => store.forgetUser('ada', call),
 }
 const METHODS: typeof READS = { ...READS, ...WRITES }
@@ -48,7 +50,7 @@ onEachDatabase('a signal', (database) => {
   it.each(
     Object.entries({ ...METHODS, migrate: (store: ConversationStore, call?: Call) => store.migrate(call) }),
   )('that was aborted before stops the call, and nothing is written: %s', async (_, method) => {
-    const store = await database.open()
+    const store = await database.open({ codec: RESTLESS })
     await store.forgetUser('ada')
     await store.conversation(KEY).append(turnOf('one'))
     const reason = new Error('no longer wanted')
@@ -58,7 +60,7 @@ onEachDatabase('a signal', (database) => {
   })
 
   it('that is never aborted changes nothing, and keeps no listener', async () => {
-    const store = await database.open()
+    const store = await database.open({ codec: RESTLESS })
     const { signal } = new AbortController()
     const listeners = new Set<unknown>()
     const { addEventListener, removeEventListener } = signal
@@ -79,7 +81,7 @@ describe('a signal on postgres', () => {
   it.each(Object.entries(METHODS))(
     'that is aborted while the server waits frees the caller: %s',
     async (_, method) => {
-      await using host = await postgresHost()
+      await using host = await postgresHost({ codec: RESTLESS })
       await host.store.migrate()
       await host.store.conversation(KEY).append(turnOf('one'))
       const locked = gate()
@@ -110,7 +112,7 @@ describe('on sqlite, while another connection writes', () => {
   async function lockedStore() {
     const folder = mkdtempSync(join(tmpdir(), 'backscroll-locked-'))
     const path = join(folder, 'test.db')
-    const store = await openStore(`sqlite:${path}`)
+    const store = await openStore(`sqlite:${path}`, { codec: RESTLESS })
     await store.conversation(KEY).append(turnOf('one'))
     const writer = new Sqlite(path)
     onTestFinished(async () => {
@@ -218,7 +220,8 @@ describe('on postgres, a deadline', () => {
     'ends every call to a server that is not there, which has written nothing',
     { timeout: 15_000 },
     async () => {
-      await using store = await openStore(await urlOfNobody(), { migrate: false, deadlineMs: 2000 })
+      const options = { migrate: false, deadlineMs: 2000, codec: RESTLESS }
+      await using store = await openStore(await urlOfNobody(), options)
       const calls: typeof METHODS = { ...METHODS, migrate: (each) => each.migrate() }
       // Twice, since a driver that knows that nobody is there may not even try.
       for (const _ of oneTo(2)) {
@@ -326,7 +329,7 @@ onEachDatabase('a closed store', (database) => {
   it.each(Object.entries({ ...METHODS, migrate: (store: ConversationStore) => store.migrate() }))(
     'says that it is closed: %s',
     async (_, method) => {
-      const store = await database.open()
+      const store = await database.open({ codec: RESTLESS })
       await store.close()
       await expect(method(store)).rejects.toMatchObject({ code: 'STORE_CLOSED' })
     },

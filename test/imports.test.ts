@@ -9,7 +9,7 @@ beforeAll(async () => void (built = await buildPackage()))
 afterAll(() => built.remove())
 
 describe('importing', () => {
-  it.each(['backscroll', 'backscroll/conformance'])(
+  it.each(['backscroll', 'backscroll/conformance', 'backscroll/encryption'])(
     '%s loads nothing but backscroll: no driver, no drizzle, no ranks',
     async (door) => {
       const { packages, value } = await inHost(`await import('${door}')`)
@@ -66,7 +66,7 @@ describe('the package', () => {
   it('exports these names and no others', async () => {
     const { value } = await inHost(`
       const names = async (door) => Object.keys(await import(door)).toSorted()
-      const doors = ['backscroll', 'backscroll/sqlite', 'backscroll/postgres', 'backscroll/conformance']
+      const doors = ['', '/sqlite', '/postgres', '/conformance', '/encryption'].map((door) => 'backscroll' + door)
       result = await Promise.all(doors.map(names))`)
     const own = [
       'ConversationChain',
@@ -82,6 +82,7 @@ describe('the package', () => {
       ['conversations', 'migrations', 'schema', 'sqliteStore', 'turns'],
       ['conversations', 'migrations', 'postgresStore', 'rowLevelSecurityPolicies', 'schema', 'turns'],
       ['CHECKS', 'ConformanceError', 'checkStore'],
+      ['encryption'],
     ])
   })
 
@@ -89,12 +90,12 @@ describe('the package', () => {
     const { value } = await inHost(`
       const { createRequire } = await import('node:module')
       const require = createRequire(import.meta.url)
-      const doors = ['backscroll', 'backscroll/sqlite', 'backscroll/postgres', 'backscroll/conformance']
+      const doors = ['', '/sqlite', '/postgres', '/conformance', '/encryption'].map((door) => 'backscroll' + door)
       result = await Promise.all(doors.map(async (door) => {
         const [required, imported] = [require(door), await import(door)]
         return Object.keys(imported).every((name) => required[name] === imported[name])
       }))`)
-    expect(value).toEqual([true, true, true, true])
+    expect(value).toEqual([true, true, true, true, true])
   })
 
   it('lets nobody in by another door', async () => {

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import type { ConversationStore } from '../src/index.ts'
+import { RESTLESS } from './support/codecs.ts'
 import { onEachDatabase } from './support/databases.ts'
 import { postgresHost, sqliteHost, type PostgresHost, type Statement } from './support/hosts.ts'
 import { runSql, turnOf } from './support/inspect.ts'
@@ -26,6 +27,7 @@ const METHODS: Record<string, (store: ConversationStore, userId: string) => Prom
   recount: (store, userId) => conversationOf(store, userId).recount({ encoding: 'cl100k_base' }),
   'loadWindow that recounts': (store, userId) =>
     conversationOf(store, userId).loadWindow({ maxTokens: 1000 }),
+  reencrypt: (store, userId) => store.reencrypt(userId),
   rewind: (store, userId) => conversationOf(store, userId).rewind({ to: 1 }),
   clear: (store, userId) => conversationOf(store, userId).clear(),
   listConversations: (store, userId) => store.listConversations(userId),
@@ -63,7 +65,7 @@ function referencesIn(sql: string): number {
 
 describe('every statement that a call runs', () => {
   it('names the user in each search of a table on sqlite', async () => {
-    await using host = sqliteHost()
+    await using host = sqliteHost({ codec: RESTLESS })
     await host.store.migrate()
     await host.store.examine()
     const searches: string[] = []
@@ -84,7 +86,7 @@ describe('every statement that a call runs', () => {
   })
 
   it('names the user for each table on postgres, and so touches one of sixteen hash partitions', async () => {
-    await using host = await postgresHost()
+    await using host = await postgresHost({ codec: RESTLESS })
     await partition(host, 16)
     await host.store.examine()
     const searches: string[] = []
@@ -155,7 +157,7 @@ onEachDatabase("another user's conversation of the same id", (database) => {
   ]
 
   it.each(Object.entries(METHODS))('is not read, changed or deleted: %s', async (_, call) => {
-    const store = await database.open()
+    const store = await database.open({ codec: RESTLESS })
     await store.forgetUser('ada')
     const conversation = conversationOf(store, 'ada')
     await conversation.append(turnOf('secret'), { idempotencyKey: 'k', metadata: { secret: 1 } })
@@ -283,5 +285,6 @@ onEachDatabase('ids', (database) => {
     expect(() => store.conversation({ userId: 'ada', conversationId: id as string })).toThrow(refused)
     await expect(store.listConversations(id as string)).rejects.toEqual(refused)
     await expect(store.forgetUser(id as string)).rejects.toEqual(refused)
+    await expect(store.reencrypt(id as string)).rejects.toEqual(refused)
   })
 })

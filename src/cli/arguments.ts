@@ -22,6 +22,7 @@ export const SHARED = {
   user: { type: 'string', default: 'me' },
   conversation: { type: 'string', default: 'chat' },
   json: { type: 'boolean', default: false },
+  codec: { type: 'string' },
 } as const
 
 /** Their lines in a command's help, and that of `--help` itself. */
@@ -31,6 +32,8 @@ export const SHARED_HELP = {
   user: '  --user ID            whose conversations. Default: me',
   conversation: '  --conversation ID    which of them. Default: chat',
   json: '  --json               prints a JSON object, for a program to read',
+  codec: `  --codec FILE         a JavaScript module whose \`codec\` decrypts what is stored, as the app that stored it has it.
+                       Default: BACKSCROLL_CODEC of the environment`,
   help: '  --help               this text',
 } as const
 

@@ -7,7 +7,7 @@ import { Pipe } from './chat/pipe.ts'
 import { talk } from './chat/talk.ts'
 import { Terminal } from './chat/terminal.ts'
 import type { Command } from './command.ts'
-import { databaseUrl, withStore } from './database.ts'
+import { databaseOf, withStore } from './database.ts'
 
 /** `backscroll chat`: talks in the terminal, and remembers. */
 export const command: Command = {
@@ -17,6 +17,7 @@ OPENAI_API_KEY, OpenAI's models answer; without one a small local program does, 
   backscroll chat [--user ID] [--conversation ID] [--model NAME] [--base-url URL] [--limit N]
 
 ${SHARED_HELP.database}
+${SHARED_HELP.codec}
 ${SHARED_HELP.user}
 ${SHARED_HELP.conversation}
   --model NAME         which model answers. Default: gpt-5-mini
@@ -53,7 +54,7 @@ database cannot be reached or used now; 130 interrupted.
       baseUrl: values['base-url'] ?? (environment['OPENAI_BASE_URL'] || undefined),
       isWatched: isAtTerminal,
     })
-    await withStore(databaseUrl(values.database, surroundings), surroundings, async (store) => {
+    await withStore(await databaseOf(values, surroundings), surroundings, async (store) => {
       const memory = await openMemory(store, {
         userId: values.user,
         conversationId: values.conversation,
@@ -77,9 +78,10 @@ database cannot be reached or used now; 130 interrupted.
   },
 }
 
-const { database, user, conversation } = SHARED
+const { database, codec, user, conversation } = SHARED
 const OPTIONS = {
   database,
+  codec,
   user,
   conversation,
   model: { type: 'string', default: 'gpt-5-mini' },

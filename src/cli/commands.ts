@@ -23,6 +23,13 @@ export const COMMANDS: ReadonlyMap<string, Listed> = new Map<string, Listed>([
     'recount',
     { summary: "count a conversation's turns for another model", load: () => import('./recount.ts') },
   ],
+  [
+    'reencrypt',
+    {
+      summary: 'encrypt with the current key what is encrypted with another',
+      load: () => import('./reencrypt.ts'),
+    },
+  ],
   ['forget', { summary: 'erase all that is stored of a user', load: () => import('./forget.ts') }],
   ['migrate', { summary: 'make the tables, or bring them up to date', load: () => import('./migrate.ts') }],
 ])

@@ -2,11 +2,13 @@ import { existsSync } from 'node:fs'
 import {
   DatabaseUnavailableError,
   openStore,
+  type Codec,
   type Conversation,
   type ConversationStore,
   type CountedAs,
 } from '../index.ts'
 import { openConversation } from '../transfer/open-conversation.ts'
+import { codecOf } from './codec.ts'
 import { CommandError, EXIT, type Surroundings } from './command.ts'
 
 const DEFAULT_URL = 'sqlite:backscroll.db'
@@ -16,15 +18,29 @@ export function databaseUrl(option: string | undefined, { environment }: Surroun
   return option ?? (environment['BACKSCROLL_DATABASE'] || DEFAULT_URL)
 }
 
+/** A database, and the codec of what is stored in it; none for what reads no texts. */
+export interface Database {
+  readonly url: string
+  readonly codec?: Codec | undefined
+}
+
+/** The database and the codec that the options name, else the environment. @throws {CommandError} for no codec. */
+export async function databaseOf(
+  { database, codec }: { readonly database?: string | undefined; readonly codec?: string | undefined },
+  surroundings: Surroundings,
+): Promise<Database> {
+  return { url: databaseUrl(database, surroundings), codec: await codecOf(codec, surroundings) }
+}
+
 /**
- * Runs `work` on the store at a URL, which is closed at the end, whatever happens. It must be there: a typo makes no
+ * Runs `work` on the store of a database, which is closed at the end, whatever happens. It must be there: a typo makes no
  * database. Its tables are left as they are.
  *
  * @throws {DatabaseUnavailableError} when there is no such file.
  * @throws {NotMigratedError} from the first call that needs a table that is not there.
  */
 export async function withExistingStore<T>(
-  url: string,
+  { url, codec }: Database,
   work: (store: ConversationStore) => Promise<T>,
 ): Promise<T> {
   if (isMissingFile(url)) {
@@ -33,7 +49,7 @@ export async function withExistingStore<T>(
       `There is no database ${which}. Name another with --database URL, or make it: backscroll migrate.`,
     )
   }
-  await using store = await openStore(url, { migrate: false })
+  await using store = await openStore(url, { migrate: false, codec })
   return await work(store)
 }
 
@@ -42,11 +58,15 @@ const MAX_TURN_CHARACTERS = 4_000_000
 
 /** The same for what may begin a database: it is made if it is not there, and its tables are brought up to date. */
 export async function withStore<T>(
-  url: string,
+  { url, codec }: Database,
   { signal }: Surroundings,
   work: (store: ConversationStore) => Promise<T>,
 ): Promise<T> {
-  await using store = await openStore(url, { migrate: false, maxTurnCharacters: MAX_TURN_CHARACTERS })
+  await using store = await openStore(url, {
+    migrate: false,
+    maxTurnCharacters: MAX_TURN_CHARACTERS,
+    codec,
+  })
   await store.migrate({ signal })
   return await work(store)
 }

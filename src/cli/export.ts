@@ -3,7 +3,7 @@ import { exportLines, listForExport } from '../transfer/export.ts'
 import { writeWhole } from '../transfer/files.ts'
 import { parseOptions, SHARED, SHARED_HELP, WrongArgumentsError } from './arguments.ts'
 import { CommandError, EXIT, type Command } from './command.ts'
-import { databaseUrl, withExistingStore } from './database.ts'
+import { databaseOf, withExistingStore } from './database.ts'
 
 /** `backscroll export`: a user's conversations as JSON lines. */
 export const command: Command = {
@@ -12,6 +12,7 @@ export const command: Command = {
   backscroll export [--user ID] [--conversation ID] [--output FILE [--force]]
 
 ${SHARED_HELP.database}
+${SHARED_HELP.codec}
 ${SHARED_HELP.user}
   --conversation ID    only this one. Default: all of them
   --output FILE        writes a file instead of standard output; it is there when it is complete, or not at all
@@ -29,11 +30,12 @@ used now; 4 no such conversation, or the user has none; 130 interrupted.
   backscroll export --user ada --conversation support-42 --output support-42.jsonl`,
 
   async run(args, surroundings) {
-    const { database, user, conversation, output: file, force } = parseOptions(args, OPTIONS).values
+    const { values } = parseOptions(args, OPTIONS)
+    const { user, conversation, output: file, force } = values
     if (force && file === undefined) throw new WrongArgumentsError('--force has no use without --output.')
     const { output, signal } = surroundings
     const selection = { userId: user, conversationId: conversation, signal }
-    await withExistingStore(databaseUrl(database, surroundings), async (store) => {
+    await withExistingStore(await databaseOf(values, surroundings), async (store) => {
       const conversations = await listForExport(store, selection)
       if (conversations.length === 0)
         throw new CommandError(EXIT.notFound, 'There is nothing to export. See: backscroll list')
@@ -46,6 +48,7 @@ used now; 4 no such conversation, or the user has none; 130 interrupted.
 
 const OPTIONS = {
   database: SHARED.database,
+  codec: SHARED.codec,
   user: SHARED.user,
   conversation: { type: 'string' },
   output: { type: 'string' },

@@ -1,4 +1,5 @@
 import { createInterface } from 'node:readline'
+import { CorruptDataError, MissingKeyError, type ConversationStore } from '../index.ts'
 import { parseOptions, SHARED, SHARED_HELP, WrongArgumentsError } from './arguments.ts'
 import { CommandError, EXIT, type Command, type Surroundings } from './command.ts'
 import { databaseUrl, withExistingStore } from './database.ts'
@@ -28,10 +29,10 @@ or used now; 4 nothing is stored of this user; 130 interrupted.
     const { database, user, yes, json: asJson } = parseOptions(args, OPTIONS).values
     if (user === undefined) throw new WrongArgumentsError('--user ID is needed: there is no default.')
     const { output, signal } = surroundings
-    const erased = await withExistingStore(databaseUrl(database, surroundings), async (store) => {
+    const erased = await withExistingStore({ url: databaseUrl(database, surroundings) }, async (store) => {
       // Looked at first, so that nobody is asked about what is not there.
-      const [any] = await store.listConversations(user, { limit: 1, signal })
-      if (!any) throw new CommandError(EXIT.notFound, 'Nothing is stored of this user.')
+      if (!(await isAnythingStored(store, user, signal)))
+        throw new CommandError(EXIT.notFound, 'Nothing is stored of this user.')
       if (!yes) await confirm(user, surroundings)
       return store.forgetUser(user, { signal })
     })
@@ -47,6 +48,20 @@ const OPTIONS = {
   yes: { type: 'boolean', default: false },
   json: SHARED.json,
 } as const
+
+/** What cannot be read, since its key is gone for one, is there to be erased. */
+async function isAnythingStored(
+  store: ConversationStore,
+  user: string,
+  signal: AbortSignal,
+): Promise<boolean> {
+  try {
+    return (await store.listConversations(user, { limit: 1, signal })).length > 0
+  } catch (error) {
+    if (error instanceof MissingKeyError || error instanceof CorruptDataError) return true
+    throw error
+  }
+}
 
 async function confirm(user: string, { input, errors, signal }: Surroundings): Promise<void> {
   if (!input.isTTY) throw new WrongArgumentsError('Nobody can be asked here: give --yes to erase.')

@@ -12,7 +12,7 @@ import {
   WrongArgumentsError,
 } from './arguments.ts'
 import { CommandError, EXIT, type Command, type Surroundings } from './command.ts'
-import { databaseUrl, withStore } from './database.ts'
+import { databaseOf, withStore } from './database.ts'
 import { abridged, count, counted, json } from './print.ts'
 import { Progress } from './progress.ts'
 
@@ -30,6 +30,7 @@ FILE is - for standard input. What is in it is told by its content:
 A record a line, or one JSON array. It stops at the first record that is wrong, and names it.
 
 ${SHARED_HELP.database}
+${SHARED_HELP.codec}
   --user ID            whose conversations, where FILE does not say. Default: me
   --conversation ID    which of them, where FILE does not say. Default: one a record, FILE:NUMBER
   --encoding NAME      gpt2, r50k_base, p50k_base, p50k_edit, cl100k_base or o200k_base. Default: as a conversation that
@@ -58,7 +59,7 @@ goes on from there.
       ...chosenCounting(values),
     }
     const source = await open(file, surroundings)
-    const totals = await withStore(databaseUrl(values.database, surroundings), surroundings, (store) =>
+    const totals = await withStore(await databaseOf(values, surroundings), surroundings, (store) =>
       importAll(store, source, options, surroundings),
     )
     surroundings.output.write(`${values.json ? json(facts(totals)) : report(totals)}\n`)
@@ -67,6 +68,7 @@ goes on from there.
 
 const OPTIONS = {
   database: SHARED.database,
+  codec: SHARED.codec,
   user: SHARED.user,
   conversation: { type: 'string' },
   json: SHARED.json,

@@ -2,7 +2,7 @@ import type { ConversationSummary } from '../index.ts'
 import { listAll } from '../transfer/list-all.ts'
 import { parseOptions, SHARED, SHARED_HELP } from './arguments.ts'
 import type { Command } from './command.ts'
-import { databaseUrl, withExistingStore } from './database.ts'
+import { databaseOf, withExistingStore } from './database.ts'
 import { abridged, count, json, table } from './print.ts'
 
 /** `backscroll list`: a user's conversations, the one that was written to last first. */
@@ -12,6 +12,7 @@ export const command: Command = {
   backscroll list [--user ID] [--json]
 
 ${SHARED_HELP.database}
+${SHARED_HELP.codec}
 ${SHARED_HELP.user}
   --json               prints a JSON array, for a program to read
 ${SHARED_HELP.help}
@@ -25,9 +26,10 @@ Exit codes: 0 done, also when there are none; 2 wrong arguments; 3 the database 
   backscroll list --user ada --json | jq -r '.[].conversationId'`,
 
   async run(args, surroundings) {
-    const { database, user, json: asJson } = parseOptions(args, OPTIONS).values
+    const { values } = parseOptions(args, OPTIONS)
+    const { user, json: asJson } = values
     const { output } = surroundings
-    const all = await withExistingStore(databaseUrl(database, surroundings), (store) =>
+    const all = await withExistingStore(await databaseOf(values, surroundings), (store) =>
       listAll(store, user, surroundings),
     )
     // The cursor continues a list; this one is whole.
@@ -37,7 +39,12 @@ Exit codes: 0 done, also when there are none; 2 wrong arguments; 3 the database 
   },
 }
 
-const OPTIONS = { database: SHARED.database, user: SHARED.user, json: SHARED.json }
+const OPTIONS = {
+  database: SHARED.database,
+  codec: SHARED.codec,
+  user: SHARED.user,
+  json: SHARED.json,
+}
 
 const HEAD = ['conversation', 'turns', 'tokens', 'updated (UTC)', 'title']
 const LEFT = ['conversation', 'title']

@@ -40,9 +40,11 @@ Exit codes: 0 the tables are up to date; 1 failed; 2 wrong arguments; 3 the data
       return
     }
     const url = databaseUrl(values.database, surroundings)
-    await withStore(url, surroundings, (store) => store.migrate({ rowLevelSecurity, signal }))
+    await withStore({ url }, surroundings, (store) => store.migrate({ rowLevelSecurity, signal }))
     const line = `The tables are up to date${isWalled ? ', and row-level security is in force' : ''}.`
-    output.write(`${values.json ? json({ upToDate: true, ...(isWalled && { rowLevelSecurity: true }) }) : line}\n`)
+    output.write(
+      `${values.json ? json({ upToDate: true, ...(isWalled && { rowLevelSecurity: true }) }) : line}\n`,
+    )
   },
 }
 

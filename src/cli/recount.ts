@@ -1,6 +1,6 @@
 import { chosenCounting, COUNTING, parseOptions, SHARED, SHARED_HELP } from './arguments.ts'
 import type { Command } from './command.ts'
-import { databaseUrl, storedConversation, withExistingStore } from './database.ts'
+import { databaseOf, storedConversation, withExistingStore } from './database.ts'
 import { count, counted, json } from './print.ts'
 
 /** `backscroll recount`: counts a conversation's turns anew. */
@@ -12,6 +12,7 @@ will count it back.
   backscroll recount [--conversation ID] [--model NAME | --encoding NAME] [--framing text|chat] [--json]
 
 ${SHARED_HELP.database}
+${SHARED_HELP.codec}
 ${SHARED_HELP.user}
 ${SHARED_HELP.conversation}
   --encoding NAME      gpt2, r50k_base, p50k_base, p50k_edit, cl100k_base or o200k_base. Default: as it is recorded
@@ -32,7 +33,7 @@ Exit codes: 0 done; 1 failed; 2 wrong arguments; 3 the database cannot be reache
     const chosen = chosenCounting(values)
     const { output, signal } = surroundings
     const key = { userId: values.user, conversationId: values.conversation }
-    const facts = await withExistingStore(databaseUrl(values.database, surroundings), async (store) => {
+    const facts = await withExistingStore(await databaseOf(values, surroundings), async (store) => {
       const { conversation } = await storedConversation(store, key, surroundings)
       // A window that holds nothing leaves out all tokens: the total, in one statement.
       const total = () => conversation.loadWindow({ maxTokens: 0, signal })

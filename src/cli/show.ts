@@ -2,7 +2,7 @@ import type { CountedAs } from '../index.ts'
 import { parseOptions, ratio, SHARED, SHARED_HELP, wholeNumber } from './arguments.ts'
 import { drawBars } from './bars.ts'
 import type { Command } from './command.ts'
-import { databaseUrl, storedConversation, withExistingStore } from './database.ts'
+import { databaseOf, storedConversation, withExistingStore } from './database.ts'
 import { abridged, count, json, title } from './print.ts'
 import { viewWindow } from './window-view.ts'
 
@@ -14,6 +14,7 @@ limit, what is left out, and the cut between them.
   backscroll show [--conversation ID] [--limit N] [--retention R] [--turns N] [--json]
 
 ${SHARED_HELP.database}
+${SHARED_HELP.codec}
 ${SHARED_HELP.user}
 ${SHARED_HELP.conversation}
   --limit N            the most tokens of history. Default: 2000
@@ -38,7 +39,7 @@ Exit codes: 0 done; 1 failed; 2 wrong arguments; 3 the database cannot be reache
     const turns = wholeNumber('--turns', values.turns, 1)
     const { output, signal } = surroundings
     const key = { userId: values.user, conversationId: values.conversation }
-    await withExistingStore(databaseUrl(values.database, surroundings), async (store) => {
+    await withExistingStore(await databaseOf(values, surroundings), async (store) => {
       const { conversation, countedAs } = await storedConversation(store, key, surroundings)
       const view = await viewWindow(conversation, { maxTokens, retentionRatio, turns, signal })
       if (values.json) {

@@ -99,6 +99,21 @@ export interface ConversationRow {
   readonly metadata: string | null
 }
 
+/** A conversation's own text. */
+export interface ConversationText {
+  readonly conversationId: string
+  readonly metadata: string | null
+}
+
+/** A turn's texts that take the place of those that were seen. */
+export interface TurnTexts {
+  readonly position: number
+  readonly seenMessages: string
+  readonly seenMetadata: string | null
+  readonly messages: string
+  readonly metadata: string | null
+}
+
 /** Where a list of conversations goes on: below this line of it. */
 export interface ListPosition {
   /** Microseconds since 1970. */
@@ -176,6 +191,12 @@ export interface Dialect<Tx = unknown> {
     limit: number,
   ): Awaitable<ConversationRow[]>
   forgetUser(userId: string): Awaitable<Forgotten>
+  /** A user's conversations above the id `after` by rising id: an order in which no write moves one. */
+  walkConversations(userId: string, after: string, limit: number): Awaitable<ConversationText[]>
+  /** False when the metadata is no longer what was seen, and nothing was done. */
+  replaceMetadata(key: ConversationKey, seen: string, metadata: string): Awaitable<boolean>
+  /** Replaces the texts of those turns, by rising position, that still have the ones that were seen; tells how many. */
+  replaceTexts(key: ConversationKey, turns: readonly TurnTexts[]): Awaitable<number>
   /**
    * What of the database's settings breaks a store's promises: looked at once, before the first call.
    *

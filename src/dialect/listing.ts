@@ -1,5 +1,6 @@
 import { sql, type SQL } from 'drizzle-orm'
-import type { ConversationRow, ListPosition } from './dialect.ts'
+import { text } from './bind.ts'
+import type { ConversationRow, ConversationText, ListPosition } from './dialect.ts'
 
 /** How a dialect says when a conversation was last written to, in microseconds since 1970, and that it was before then. */
 export interface UpdatedAt {
@@ -54,4 +55,21 @@ export function toConversationRow(
     updatedAt: Number(updatedAt),
     metadata: metadata as string | null,
   }
+}
+
+/** A user's conversations by rising id, above one. Bind `userId`, `after` (empty for the first) and `limit`. */
+export const walk = sql`(
+  select id, metadata
+  from backscroll_conversations
+  where user_id = ${sql.placeholder('userId')} and id > ${text('after')}
+  order by id
+  limit ${sql.placeholder('limit')}
+) as walked`
+
+/** The fields of a walk for drizzle's select, in the order in which {@link toConversationText} reads them. */
+export const WALK_FIELDS = { conversationId: sql`id`, metadata: sql`metadata` }
+
+/** Reads a walk's row. */
+export function toConversationText([conversationId, metadata]: readonly unknown[]): ConversationText {
+  return { conversationId: conversationId as string, metadata: metadata as string | null }
 }

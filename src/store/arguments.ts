@@ -2,6 +2,7 @@ import type { WindowBounds } from '../dialect/dialect.ts'
 import { InvalidArgumentError, InvalidIdError, InvalidLimitError } from '../errors.ts'
 import { kindOf } from '../redact.ts'
 import type { LoadWindowOptions, MigrateOptions, StoreOptions } from './options.ts'
+import type { Codec } from './text-codec.ts'
 
 /** Longest user and conversation id, in UTF-8 bytes: three of them fit a Postgres key, whose limit is 2,704 bytes. */
 const MAX_ID_BYTES = 512
@@ -99,7 +100,7 @@ export function checkMigrateOptions(options: MigrateOptions | undefined): Partia
 
 /** A store's options with their defaults filled in. @throws {InvalidLimitError} for one that is out of range. */
 export function checkStoreOptions(options: StoreOptions | undefined) {
-  const { deadlineMs, maxTurnCharacters, onWarning } = checkOptions('A store', options)
+  const { deadlineMs, maxTurnCharacters, codec, onWarning } = checkOptions('A store', options)
   if (onWarning !== undefined && typeof onWarning !== 'function') {
     throw new InvalidArgumentError(
       `onWarning must be a function (warning) => void; got ${kindOf(onWarning)}.`,
@@ -109,5 +110,11 @@ export function checkStoreOptions(options: StoreOptions | undefined) {
     onWarning,
     deadlineMs: checkWhole('deadlineMs', deadlineMs ?? 10_000, 1, 3_600_000),
     maxTurnCharacters: checkWhole('maxTurnCharacters', maxTurnCharacters ?? 1_000_000, 1, 4_000_000),
+    codec: checkCodec(codec),
   }
+}
+
+function checkCodec(codec: Codec | undefined): Codec | undefined {
+  if (codec === undefined || typeof codec?.forUser === 'function') return codec
+  throw new InvalidArgumentError(`codec must have a method forUser(userId); got ${kindOf(codec)}.`)
 }

@@ -164,7 +164,8 @@ function tooLarge(maxCharacters: number): string {
   )
 }
 
-function fromJson(json: string): unknown {
+/** Reads a stored text. @throws {CorruptDataError} when it is no JSON. */
+export function fromJson(json: string): unknown {
   try {
     return JSON.parse(json)
   } catch {

@@ -18,6 +18,8 @@ import type {
   MigrateOptions,
   StoreOptions,
 } from './options.ts'
+import { reencryptAll, type Reencrypted } from './reencrypt.ts'
+import { Texts } from './texts.ts'
 
 /**
  * Everyone's conversations in one database. Made by `openStore(url)`, or by `sqliteStore(db)` and `postgresStore(db)`
@@ -35,7 +37,8 @@ export class ConversationStore<Tx = unknown, D extends Dialect<Tx> = Dialect<Tx>
     this.options = checkStoreOptions(options)
     this.examination = examination ?? new Examination(this.options.onWarning)
     const calls = new Calls(dialect, this.options.deadlineMs, this.examination)
-    this.context = { dialect, calls, maxTurnCharacters: this.options.maxTurnCharacters }
+    const texts = new Texts(this.options.codec, this.options.deadlineMs)
+    this.context = { dialect, calls, texts, maxTurnCharacters: this.options.maxTurnCharacters }
   }
 
   /**
@@ -56,6 +59,7 @@ export class ConversationStore<Tx = unknown, D extends Dialect<Tx> = Dialect<Tx>
     const { before, limit = 100, signal } = checkOptions('listConversations', options)
     const position = before === undefined ? undefined : decodeCursor(before)
     const most = checkWhole('limit', limit, 1, 1000)
+    const texts = await this.context.texts.of(user, signal)
     const list = () => this.dialect.listConversations(user, position, most)
     const rows = await this.context.calls.make(list, { effect: 'read', signal })
     return rows.map(({ conversationId, turnCount, totalTokens, createdAt, updatedAt, metadata }) => ({
@@ -64,7 +68,10 @@ export class ConversationStore<Tx = unknown, D extends Dialect<Tx> = Dialect<Tx>
       tokenCount: totalTokens,
       createdAt,
       updatedAt: new Date(Math.floor(updatedAt / 1000)),
-      metadata: decodeMetadata(metadata),
+      metadata:
+        metadata === null
+          ? null
+          : decodeMetadata(texts.decode(metadata, { conversationId, kind: 'conversation metadata' })),
       cursor: encodeCursor({ updatedAt, conversationId }),
     }))
   }
@@ -78,6 +85,24 @@ export class ConversationStore<Tx = unknown, D extends Dialect<Tx> = Dialect<Tx>
     const { signal } = checkOptions('forgetUser', options)
     const forget = () => this.dialect.forgetUser(user)
     return this.context.calls.make(forget, { effect: 'repeatable', long: true, signal })
+  }
+
+  /**
+   * Encrypts anew, with the codec's current key, what of a user is encrypted with another, or not at all where the codec
+   * accepts that; and tells how many turns, and metadata of how many conversations, that were. Reads all turns of the
+   * user, a hundred at a time.
+   *
+   * May run while others read and write, and may be broken off and run again: it goes on where there is something left.
+   *
+   * @throws {InvalidArgumentError} without a codec. @throws {MissingKeyError} | {CorruptDataError} at the first text that
+   * cannot be read; what was encrypted anew before it stays.
+   */
+  async reencrypt(userId: string, options?: CallOptions): Promise<Reencrypted> {
+    const user = checkId('userId', userId)
+    const { signal } = checkOptions('reencrypt', options)
+    this.context.texts.checkEncoded()
+    const texts = await this.context.texts.of(user, signal)
+    return reencryptAll(this.context, user, { texts, signal })
   }
 
   /**

@@ -27,12 +27,14 @@ import type {
 import { recountAll } from './recount.ts'
 import { untilSettled } from './restart.ts'
 import { ruleName, ruleNamed, sameRule, type CountedAs } from './rule.ts'
+import type { Texts, UserTexts } from './texts.ts'
 import { toStoredTurn, toWindow } from './turns.ts'
 
 /** What a conversation needs of its store. */
 export interface ConversationContext {
   readonly dialect: Dialect
   readonly calls: Calls
+  readonly texts: Texts
   readonly maxTurnCharacters: number
 }
 
@@ -77,16 +79,16 @@ export class Conversation {
     const draft = draftTurn(messages, options, this.context.maxTurnCharacters)
     const signal = options?.signal
     const effect = draft.row.idempotencyKey === null ? 'once' : 'repeatable'
+    const texts = await this.#texts(signal)
     return untilSettled(async () => {
       // One rule for the count, the row and the answer: recount may give this object another one meanwhile.
       const { counting } = this
       const turn = this.newTurn(draft, await countInSlices(draft.messages, counting, signal), counting)
-      const outcome = await this.context.calls.make(() => this.context.dialect.append(turn), {
-        effect,
-        signal,
-      })
-      const stored = this.settle(draft, outcome, counting)
-      if (!stored) await this.#recountIfOutdated(ruleOf(outcome), signal)
+      const encoded = texts.encodeTurn(turn)
+      const append = () => this.context.dialect.append(encoded)
+      const outcome = await this.context.calls.make(append, { effect, signal })
+      const stored = this.settle(draft, texts.decodeOutcome(this.conversationId, outcome), counting)
+      if (!stored && !this.isCurrent(ruleOf(outcome))) await this.#recount(this.counting, texts, signal)
       return stored
     })
   }
@@ -177,7 +179,7 @@ export class Conversation {
     const previous = this.counting
     this.counting = counting
     try {
-      return { turns: await recountAll(this.context, this.key, counting, signal) }
+      return { turns: await this.#recount(counting, await this.#texts(signal), signal) }
     } catch (error) {
       this.counting = previous
       throw error
@@ -188,7 +190,9 @@ export class Conversation {
   async setMetadata(metadata: Metadata | null, options?: CallOptions): Promise<void> {
     const json = encodeMetadata(metadata, this.context.maxTurnCharacters)
     const { signal } = checkOptions('setMetadata', options)
-    const write = () => this.context.dialect.setMetadata(this.key, ruleName(this.counting), json)
+    const place = { conversationId: this.conversationId, kind: 'conversation metadata' } as const
+    const stored = json === null ? null : (await this.#texts(signal)).encode(json, place)
+    const write = () => this.context.dialect.setMetadata(this.key, ruleName(this.counting), stored)
     await this.context.calls.make(write, { effect: 'repeatable', signal })
   }
 
@@ -208,20 +212,22 @@ export class Conversation {
     return recorded === undefined || sameRule(recorded, this.counting)
   }
 
-  #currentPage(read: () => Page | Promise<Page>, signal: AbortSignal | undefined): Promise<Page> {
+  async #currentPage(read: () => Page | Promise<Page>, signal: AbortSignal | undefined): Promise<Page> {
+    const texts = await this.#texts(signal)
     return untilSettled(async () => {
       const page = await this.context.calls.make(read, { effect: 'read', signal })
-      if (this.isCurrent(page.head)) return page
-      await recountAll(this.context, this.key, this.counting, signal)
+      if (this.isCurrent(page.head)) return texts.decodePage(this.conversationId, page)
+      await this.#recount(this.counting, texts, signal)
       return undefined
     })
   }
 
-  async #recountIfOutdated(
-    recorded: CountingRule | undefined,
-    signal: AbortSignal | undefined,
-  ): Promise<void> {
-    if (!this.isCurrent(recorded)) await recountAll(this.context, this.key, this.counting, signal)
+  #texts(signal: AbortSignal | undefined): Promise<UserTexts> {
+    return this.context.texts.of(this.userId, signal)
+  }
+
+  #recount(counting: Counting, texts: UserTexts, signal: AbortSignal | undefined): Promise<number> {
+    return recountAll(this.context, this.key, counting, { texts, signal })
   }
 }
 

@@ -3,6 +3,7 @@ import type { CountPart } from '../tokens/count.ts'
 import type { EncodingName } from '../tokens/encodings.ts'
 import type { Framing } from '../tokens/framing.ts'
 import type { Metadata } from '../types.ts'
+import type { Codec } from './text-codec.ts'
 
 export type { MigrationOptions, StoreWarning } from '../dialect/dialect.ts'
 
@@ -106,6 +107,11 @@ export interface StoreOptions {
    * default. (The encodings' regular expressions overflow V8's stack on an unbroken run of 4,194,287 CJK characters.)
    */
   readonly maxTurnCharacters?: number | undefined
+  /**
+   * Encodes messages and metadata before they reach the database: `encryption({ … })` of `backscroll/encryption`. By
+   * default they are stored as they are.
+   */
+  readonly codec?: Codec | undefined
   /**
    * Is told, once and before the first call, of each setting of the database that breaks what the store promises: that a
    * power loss would lose acknowledged turns, or that a pooler mixes up statements. What it throws, that call throws.

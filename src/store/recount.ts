@@ -6,6 +6,7 @@ import { decodeMessages } from './codec.ts'
 import type { ConversationContext } from './conversation.ts'
 import { untilSettled } from './restart.ts'
 import { ruleName } from './rule.ts'
+import type { UserTexts } from './texts.ts'
 
 /** Turns that a recount reads at a time: enough to make reading cheap, few enough to hold in memory whatever they say. */
 const TURNS_PER_READ = 200
@@ -44,13 +45,15 @@ export async function recountAll(
   { calls, dialect }: ConversationContext,
   key: ConversationKey,
   counting: Counting,
-  signal: AbortSignal | undefined,
+  { texts, signal }: { readonly texts: UserTexts; readonly signal: AbortSignal | undefined },
 ): Promise<number> {
   const encoder = await loadEncoder(counting.encoding)
   return untilSettled(async () => {
     const recount = new Recount(encoder, counting)
-    const read = async () =>
-      calls.make(() => dialect.listTurns(key, recount.nextRange()), { effect: 'read', signal })
+    const read = async () => {
+      const list = () => dialect.listTurns(key, recount.nextRange())
+      return texts.decodePage(key.conversationId, await calls.make(list, { effect: 'read', signal }))
+    }
     const { head, turns } = await read()
     if (!head) return 0
     for (let rows = turns; rows.length > 0; rows = (await read()).turns)

@@ -11,6 +11,7 @@ import type { AppendOptions, LoadWindowOptions } from './options.ts'
 import { Recount } from './recount.ts'
 import { untilSettledNow } from './restart.ts'
 import { ruleName } from './rule.ts'
+import type { UserTexts } from './texts.ts'
 import { toWindow } from './turns.ts'
 
 /**
@@ -26,12 +27,14 @@ export class SyncConversation extends Conversation {
    */
   appendSync(messages: readonly Message[], options?: AppendOptions): StoredTurn {
     const draft = draftTurn(messages, options, this.context.maxTurnCharacters)
+    const texts = this.context.texts.ofNow(this.userId)
     const encoder = loadEncoderSync(this.counting.encoding)
     const turn = this.newTurn(draft, atOnce(countTurn(draft.messages, encoder, this.counting)), this.counting)
     return untilSettledNow(() => {
-      const outcome = this.context.calls.makeNow(() => this.#dialect.append(turn))
-      const stored = this.settle(draft, outcome, this.counting)
-      if (!stored && !this.isCurrent(ruleOf(outcome))) this.#recountNow()
+      const encoded = texts.encodeTurn(turn)
+      const outcome = this.context.calls.makeNow(() => this.#dialect.append(encoded))
+      const stored = this.settle(draft, texts.decodeOutcome(this.conversationId, outcome), this.counting)
+      if (!stored && !this.isCurrent(ruleOf(outcome))) this.#recountNow(texts)
       return stored
     })
   }
@@ -39,19 +42,21 @@ export class SyncConversation extends Conversation {
   /** `loadWindow`, at once. */
   loadWindowSync(options: LoadWindowOptions): Window {
     const bounds = windowBounds(options)
+    const texts = this.context.texts.ofNow(this.userId)
     return untilSettledNow(() => {
       const page = this.context.calls.makeNow(() => this.#dialect.loadWindow(this.key, bounds))
-      if (this.isCurrent(page.head)) return toWindow(page)
-      this.#recountNow()
+      if (this.isCurrent(page.head)) return toWindow(texts.decodePage(this.conversationId, page))
+      this.#recountNow(texts)
       return undefined
     })
   }
 
   /** One try: when others changed the conversation meanwhile, the caller finds it outdated again and comes back. */
-  #recountNow(): void {
+  #recountNow(texts: UserTexts): void {
     const { calls } = this.context
     const recount = new Recount(loadEncoderSync(this.counting.encoding), this.counting)
-    const read = () => calls.makeNow(() => this.#dialect.listTurns(this.key, recount.nextRange()))
+    const list = () => this.#dialect.listTurns(this.key, recount.nextRange())
+    const read = () => texts.decodePage(this.conversationId, calls.makeNow(list))
     const { head, turns } = read()
     if (!head) return
     for (let rows = turns; rows.length > 0; rows = read().turns) atOnce(recount.add(rows))

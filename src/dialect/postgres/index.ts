@@ -6,6 +6,7 @@ import type {
   ConnectionOptions,
   ConversationKey,
   ConversationRow,
+  ConversationText,
   CountingRule,
   Dialect,
   Forgotten,
@@ -17,9 +18,10 @@ import type {
   Recounted,
   StoreWarning,
   TurnRange,
+  TurnTexts,
   WindowBounds,
 } from '../dialect.ts'
-import { listFrom, toConversationRow } from '../listing.ts'
+import { listFrom, toConversationRow, toConversationText } from '../listing.ts'
 import { isKind } from '../kind.ts'
 import { toPage, toTurn } from '../page.ts'
 import { connect, type PostgresConnection } from './connection.ts'
@@ -140,6 +142,28 @@ export class PostgresDialect implements Dialect<PostgresSession> {
   async forgetUser(userId: string): Promise<Forgotten> {
     const [[erased, turns] = []] = await this.#queries.run('forgetUser', { userId })
     return { conversations: Number(erased), turns: Number(turns) }
+  }
+
+  async walkConversations(userId: string, after: string, limit: number): Promise<ConversationText[]> {
+    return (await this.#queries.run('walk', { userId, after, limit })).map(toConversationText)
+  }
+
+  async replaceMetadata(key: ConversationKey, seen: string, metadata: string): Promise<boolean> {
+    const [[done] = []] = await this.#queries.run('replaceMetadata', { ...key, seen, metadata })
+    return done === true
+  }
+
+  async replaceTexts(key: ConversationKey, turns: readonly TurnTexts[]): Promise<number> {
+    const texts = turns.map(({ position, seenMessages, seenMetadata, messages, metadata }) => {
+      return { position, seen_messages: seenMessages, seen_metadata: seenMetadata, messages, metadata }
+    })
+    const [[replaced] = []] = await this.#queries.run('replaceTexts', {
+      ...key,
+      first: turns[0]?.position,
+      last: turns.at(-1)?.position,
+      texts: JSON.stringify(texts),
+    })
+    return Number(replaced)
   }
 
   async examine(): Promise<StoreWarning[]> {

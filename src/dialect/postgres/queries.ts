@@ -1,7 +1,7 @@
 import { fillPlaceholders, sql, WithSubquery } from 'drizzle-orm'
 import type { PgDatabase, PgQueryResultHKT } from 'drizzle-orm/pg-core'
 import { bigint } from '../bind.ts'
-import { listing, LISTING_FIELDS } from '../listing.ts'
+import { listing, LISTING_FIELDS, walk, WALK_FIELDS } from '../listing.ts'
 import { keyPage, newestPage, oldestPage, PAGE_FIELDS } from '../page.ts'
 import { windowPage } from '../window.ts'
 import type { PostgresClient } from './connection.ts'
@@ -12,6 +12,7 @@ import { replaceCounts } from './statements/replace-counts.ts'
 import { rewind } from './statements/rewind.ts'
 import { setMetadata } from './statements/set-metadata.ts'
 import type { Statement } from './statements/statement.ts'
+import { TEXT_STATEMENTS } from './texts.ts'
 
 /** A drizzle database on Postgres, or a transaction of one. */
 export type PostgresSession = PgDatabase<PgQueryResultHKT, Record<string, unknown>>
@@ -27,6 +28,8 @@ const STATEMENTS = {
   replaceCounts,
   setMetadata,
   forgetUser,
+  ...TEXT_STATEMENTS,
+  walk: { fields: WALK_FIELDS, from: walk },
   listing: { fields: LISTING_FIELDS, from: listing(updatedAt) },
   window: { fields: PAGE_FIELDS, from: windowPage },
   oldestPage: { fields: PAGE_FIELDS, from: oldestPage },

@@ -6,6 +6,7 @@ import type {
   AppendOutcome,
   ConversationKey,
   ConversationRow,
+  ConversationText,
   CountingRule,
   Forgotten,
   Head,
@@ -17,11 +18,12 @@ import type {
   StoreWarning,
   SyncDialect,
   TurnRange,
+  TurnTexts,
   WindowBounds,
 } from '../dialect.ts'
 import { microseconds } from '../clock.ts'
 import { isKind } from '../kind.ts'
-import { listFrom, toConversationRow } from '../listing.ts'
+import { listFrom, toConversationRow, toConversationText } from '../listing.ts'
 import { toPage } from '../page.ts'
 import { connect } from './connection.ts'
 import { examine } from './examine.ts'
@@ -169,6 +171,23 @@ export class SqliteDialect implements SyncDialect<SqliteSession> {
       const erasedTurns = this.#session.delete(turns).where(eq(turns.userId, userId)).run()
       const erased = this.#session.delete(conversations).where(eq(conversations.userId, userId)).run()
       return { conversations: erased.changes, turns: erasedTurns.changes }
+    })
+  }
+
+  walkConversations(userId: string, after: string, limit: number): ConversationText[] {
+    const rows = this.#queries.walk().values({ userId, after, limit }) as unknown[][]
+    return rows.map(toConversationText)
+  }
+
+  replaceMetadata(key: ConversationKey, seen: string, metadata: string): boolean {
+    return this.#queries.replaceMetadata().run({ ...key, seen, metadata }).changes === 1
+  }
+
+  replaceTexts(key: ConversationKey, texts: readonly TurnTexts[]): number {
+    return this.#atomically(() => {
+      let replaced = 0
+      for (const turn of texts) replaced += this.#queries.replaceTexts().run({ ...key, ...turn }).changes
+      return replaced
     })
   }
 

@@ -1,9 +1,10 @@
 import { and, desc, eq, getTableColumns, gt, lte, sql, type SQL } from 'drizzle-orm'
 import type { BaseSQLiteDatabase } from 'drizzle-orm/sqlite-core'
-import { listing, LISTING_FIELDS } from '../listing.ts'
+import { listing, LISTING_FIELDS, walk, WALK_FIELDS } from '../listing.ts'
 import { keyPage, newestPage, oldestPage, PAGE_FIELDS } from '../page.ts'
 import { windowPage } from '../window.ts'
 import { conversations, turns } from './schema.ts'
+import { prepareReplaceMetadata, prepareReplaceTexts } from './texts.ts'
 
 /** A drizzle database on better-sqlite3, or a transaction of one. */
 export type SqliteSession = BaseSQLiteDatabase<'sync', { readonly changes: number }, Record<string, unknown>>
@@ -149,6 +150,9 @@ export class Queries {
       .from(listing({ microseconds: sql`updated_at`, before: sql`${p('before')}` }))
       .prepare(),
   )
+  readonly replaceTexts = lazily(() => prepareReplaceTexts(this.#session))
+  readonly replaceMetadata = lazily(() => prepareReplaceMetadata(this.#session))
+  readonly walk = lazily(() => this.#session.select(WALK_FIELDS).from(walk).prepare())
   readonly window = lazily(() => this.#session.select(PAGE_FIELDS).from(windowPage).prepare())
   readonly newestPage = lazily(() => this.#session.select(PAGE_FIELDS).from(newestPage).prepare())
   readonly oldestPage = lazily(() => this.#session.select(PAGE_FIELDS).from(oldestPage).prepare())
