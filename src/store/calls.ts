@@ -90,7 +90,7 @@ export class Calls {
         signal?.throwIfAborted()
         const { error: explained, retry } = error === LATE ? late(deadlineMs) : this.#explain(error)
         // Why earlier tries failed says more than that the last one got no answer.
-        if (error === LATE && effect === 'read' && earlier) throw earlier
+        if (error === LATE && effect === 'read' && earlier) throw settleDoubt(earlier, doubtful)
         earlier = explained
         doubtful ||= explained instanceof OutcomeUnknownError && effect !== 'read'
         const again = retry === 'always' || (retry === 'if-repeatable' && effect !== 'once')
