@@ -30,5 +30,5 @@ export function postgresStore(
 ): ConversationStore<PostgresSession> {
   const { rowLevelSecurity, ...others } = checkOptions('postgresStore', options)
   const isWalled = checkFlag('rowLevelSecurity', rowLevelSecurity ?? false)
-  return new ConversationStore(new PostgresDialect({ session: db, rowLevelSecurity: isWalled }), others)
+  return new ConversationStore(new PostgresDialect({ session: db }, { rowLevelSecurity: isWalled }), others)
 }

@@ -1,7 +1,7 @@
 import { sql } from 'drizzle-orm'
 import type { MigrationOptions } from '../dialect.ts'
 import { readMigrations, type Migration } from '../migrations.ts'
-import type { PostgresSession } from './queries.ts'
+import { withoutHoles, type PostgresSession } from './queries.ts'
 import { policies } from './row-level-security/policies.ts'
 import { migrations } from './schema.ts'
 
@@ -11,10 +11,12 @@ const LOCK = 8_236_071_145
 /** Whether every migration was applied. */
 export async function isMigrated(session: PostgresSession): Promise<boolean> {
   const one = sql`(select 1) as one`
-  const [table] = await session
-    .select({ exists: sql<boolean>`to_regclass('backscroll_migrations') is not null` })
-    .from(one)
-    .$withCache(false)
+  const [table] = withoutHoles(
+    await session
+      .select({ exists: sql<boolean>`to_regclass('backscroll_migrations') is not null` })
+      .from(one)
+      .$withCache(false),
+  )
   if (!table?.exists) return false
   const applied = new Set((await session.select().from(migrations).$withCache(false)).map(({ name }) => name))
   return readMigrations('postgres').every(({ name }) => applied.has(name))

@@ -64,11 +64,18 @@ export class Queries {
   ): Promise<readonly (readonly unknown[])[]> {
     let run = this.#built.get(name)
     if (!run) this.#built.set(name, (run = build(name, this.#session, this.#running)))
-    const rows = await run({ ...values })
-    // A connection that broke off within an answer makes postgres.js 3.4.9 begin the next one with as many holes. Taken
-    // for an append that was refused, it would be made again, and the turn be there twice.
-    return rows.filter(() => true)
+    return withoutHoles(await run({ ...values }))
   }
+}
+
+/**
+ * The rows of an answer. When a connection broke within one, postgres.js 3.4.9 begins the first answer on the connection
+ * that takes its place with as many holes as rows had come. Taken for rows, they say something else: of an append, that
+ * it was refused, so that it is made again.
+ */
+export function withoutHoles<T>(answer: readonly T[]): T[] {
+  // A hole is no element: `filter` passes over it.
+  return answer.filter(() => true)
 }
 
 function build(name: StatementName, session: PostgresSession, { client, rowLevelSecurity }: Running): Run {
