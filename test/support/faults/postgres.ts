@@ -19,7 +19,7 @@ export async function createTarget(): Promise<Target> {
   const created = await createPostgres()
   // It prepares hundreds of conversations, none of which has to survive a crash of the server.
   const client = postgres(created.url, { fetch_types: false, connection: { synchronous_commit: 'off' } })
-  const direct = postgresStore(drizzle({ client }))
+  const direct = postgresStore(drizzle({ client }), { onWarning: () => {} })
   await direct.migrate()
   return {
     name: 'postgres',
