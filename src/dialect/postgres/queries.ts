@@ -21,17 +21,21 @@ const updatedAt = {
   before: sql`timestamptz 'epoch' + ${bigint('before')} * interval '1 microsecond'`,
 }
 
+/** When a row was made, in milliseconds: as text, a time comes in whatever form the session's DateStyle asks for. */
+const createdAt = sql`cast(floor(extract(epoch from created_at) * 1000) as bigint) as created_at`
+const pageFields = { ...PAGE_FIELDS, createdAt }
+
 const STATEMENTS = {
-  append,
+  append: { ...append, fields: { ...append.fields, createdAt } },
   rewind,
   replaceCounts,
   setMetadata,
   forgetUser,
-  listing: { fields: LISTING_FIELDS, from: listing(updatedAt) },
-  window: { fields: PAGE_FIELDS, from: windowPage },
-  oldestPage: { fields: PAGE_FIELDS, from: oldestPage },
-  newestPage: { fields: PAGE_FIELDS, from: newestPage },
-  keyPage: { fields: PAGE_FIELDS, from: keyPage },
+  listing: { fields: { ...LISTING_FIELDS, createdAt }, from: listing(updatedAt) },
+  window: { fields: pageFields, from: windowPage },
+  oldestPage: { fields: pageFields, from: oldestPage },
+  newestPage: { fields: pageFields, from: newestPage },
+  keyPage: { fields: pageFields, from: keyPage },
 } satisfies Record<string, Statement>
 
 type StatementName = keyof typeof STATEMENTS
