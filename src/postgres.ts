@@ -1,11 +1,11 @@
 import { PostgresDialect } from './dialect/postgres/index.ts'
 import type { PostgresSession } from './dialect/postgres/queries.ts'
-import { checkFlag, checkOptions } from './store/arguments.ts'
+import { policies, type PolicyOptions } from './dialect/postgres/row-level-security/policies.ts'
+import { checkFlag, checkMigrateOptions, checkOptions } from './store/arguments.ts'
 import { ConversationStore } from './store/conversation-store.ts'
 import type { StoreOptions } from './store/options.ts'
 
 export { conversations, migrations, schema, turns } from './dialect/postgres/schema.ts'
-export { policies as rowLevelSecurityPolicies } from './dialect/postgres/row-level-security/policies.ts'
 export type { PostgresSession } from './dialect/postgres/queries.ts'
 export type { ConversationStore } from './store/conversation-store.ts'
 
@@ -30,5 +30,16 @@ export function postgresStore(
 ): ConversationStore<PostgresSession> {
   const { rowLevelSecurity, ...others } = checkOptions('postgresStore', options)
   const isWalled = checkFlag('rowLevelSecurity', rowLevelSecurity ?? false)
-  return new ConversationStore(new PostgresDialect({ session: db, rowLevelSecurity: isWalled }), others)
+  return new ConversationStore(new PostgresDialect({ session: db }, { rowLevelSecurity: isWalled }), others)
+}
+
+/**
+ * The statements by which Postgres keeps users apart, to be run by the owner of backscroll's tables; `store.migrate({
+ * rowLevelSecurity })` runs them too. Run again, they change nothing.
+ *
+ * @throws {InvalidIdError} for a role whose name Postgres could not have.
+ */
+export function rowLevelSecurityPolicies(options: PolicyOptions = {}): string {
+  checkMigrateOptions({ rowLevelSecurity: options })
+  return policies(options)
 }

@@ -8,7 +8,7 @@ export const command: Command = {
   help: `Makes backscroll's tables, or brings them up to date with this version. What is stored stays. Run again, or by
 several processes at once, it does what is left to do and no more.
 
-  backscroll migrate [--row-level-security [--role NAME] [--print]] [--json]
+  backscroll migrate [--row-level-security [--role NAME]] [--print | --json]
 
 ${SHARED_HELP.database}
   --row-level-security Postgres: also makes the policies that keep users apart, for stores that are opened with
@@ -33,6 +33,8 @@ Exit codes: 0 the tables are up to date; 1 failed; 2 wrong arguments; 3 the data
     if (!isWalled && (values.role !== undefined || values.print)) {
       throw new WrongArgumentsError('--role and --print belong to --row-level-security.')
     }
+    if (values.print && values.json)
+      throw new WrongArgumentsError('--print prints SQL, and --json cannot change that.')
     const rowLevelSecurity = isWalled ? { role: values.role } : undefined
     const { output, signal } = surroundings
     if (rowLevelSecurity && values.print) {

@@ -208,6 +208,11 @@ export interface Dialect<Tx = unknown> {
   /** Applies the migrations that are missing. Any number of processes may call it at once. */
   migrate(options: MigrationOptions): Awaitable<void>
   close(): Awaitable<void>
+  /**
+   * A call that began at `start`, a time of `performance.now()`, got no answer in time: leaves the connections of then for
+   * new ones, if they are ours.
+   */
+  renew?(start: number): void
   /** The same operations inside the host's transaction. */
   within(transaction: Tx): Dialect<Tx>
   explain(error: unknown): Failure

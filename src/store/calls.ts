@@ -85,12 +85,13 @@ export class Calls {
       this.#checkOpen()
       signal?.throwIfAborted()
       try {
-        return await inTime(this.#track(operation()), end, signal)
+        return await this.#waitFor(inTime(operation(), end, signal))
       } catch (error) {
+        if (error === LATE) this.#dialect.renew?.(start)
         signal?.throwIfAborted()
         const { error: explained, retry } = error === LATE ? late(deadlineMs) : this.#explain(error)
         // Why earlier tries failed says more than that the last one got no answer.
-        if (error === LATE && effect === 'read' && earlier) throw earlier
+        if (error === LATE && effect === 'read' && earlier) throw settleDoubt(earlier, doubtful)
         earlier = explained
         doubtful ||= explained instanceof OutcomeUnknownError && effect !== 'read'
         const again = retry === 'always' || (retry === 'if-repeatable' && effect !== 'once')
@@ -121,13 +122,14 @@ export class Calls {
     }
   }
 
-  /** Keeps what is under way, for closing; what the caller no longer waits for included. */
-  #track<T>(result: T | Promise<T>): T | Promise<T> {
-    if (!(result instanceof Promise)) return result
+  /** Keeps what a caller waits for, so that closing can wait for it as well. */
+  async #waitFor<T>(result: Promise<T>): Promise<T> {
     this.#underWay.add(result)
-    const settled = () => void this.#underWay.delete(result)
-    result.then(settled, settled)
-    return result
+    try {
+      return await result
+    } finally {
+      this.#underWay.delete(result)
+    }
   }
 
   /** Our own errors pass as they are. */

@@ -31,6 +31,7 @@ export function sqliteHost(options?: StoreOptions) {
   const path = join(folder, 'host.db')
   const client = new Sqlite(path)
   client.pragma('journal_mode = wal')
+  client.pragma('synchronous = full')
   const statements: Statement[] = []
   const db = drizzleSqlite({ client, logger: recorder(statements) })
   const close = async () => {

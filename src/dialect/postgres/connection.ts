@@ -18,24 +18,33 @@ const CONNECT_TIMEOUT_S = 5
  * the driver waits for a connection whose server ended it as if that were still to answer.
  */
 const CLOSE_TIMEOUT_S = 0.5
+/** Seconds that calls under way on a pool have to come to their end when the pool is left for another. */
+const LEAVE_TIMEOUT_S = 5
 
 /** A pool of our own, and how to close it. */
 export interface PostgresConnection {
   readonly session: PostgresSession
   readonly client: PostgresClient
   close(): Promise<void>
+  /** Takes no new calls, and gives those under way some time. */
+  leave(): void
 }
 
 /**
- * A pool of connections of our own; the first is made when the first statement runs.
+ * Gives what opens a pool of connections of our own; the first of them is made when the first statement runs.
  *
  * @throws {MissingDriverError} when the package postgres cannot be loaded.
  */
-export async function connect(
+export async function connect(url: string, options: ConnectionOptions): Promise<() => PostgresConnection> {
+  const driver = await loadDriver()
+  return () => open(driver, url, options)
+}
+
+function open(
+  { postgres, drizzle }: Awaited<ReturnType<typeof loadDriver>>,
   url: string,
   { maxConnections, preparedStatements }: ConnectionOptions,
-): Promise<PostgresConnection> {
-  const { postgres, drizzle } = await loadDriver()
+): PostgresConnection {
   let client: ReturnType<typeof postgres>
   try {
     client = postgres(url, {
@@ -57,7 +66,12 @@ export async function connect(
       'The database URL cannot be read. Expected postgres://user:password@host:port/database.',
     )
   }
-  return { session: drizzle({ client }), client, close: () => client.end({ timeout: CLOSE_TIMEOUT_S }) }
+  return {
+    session: drizzle({ client }),
+    client,
+    close: () => client.end({ timeout: CLOSE_TIMEOUT_S }),
+    leave: () => void client.end({ timeout: LEAVE_TIMEOUT_S }),
+  }
 }
 
 async function loadDriver() {

@@ -1,17 +1,22 @@
 import { sql } from 'drizzle-orm'
 import { RowLevelSecurityError } from '../../errors.ts'
 import type { StoreWarning } from '../dialect.ts'
-import type { PostgresSession } from './queries.ts'
+import { withoutHoles, type PostgresSession } from './queries.ts'
+import { TABLES } from './row-level-security/policies.ts'
 
 /** What is asked of the server, and what postgres.js knows of the connection that answered. */
 interface Settings extends ReadonlyArray<{
   readonly commit: string
   readonly fsync: string
   readonly pid: number
-  readonly walled: boolean | null
+  readonly walled: boolean
 }> {
   readonly state?: { readonly pid: number }
 }
+
+const SETTINGS = sql.raw(`
+  select current_setting('synchronous_commit') as commit, current_setting('fsync') as fsync, pg_backend_pid() as pid,
+         ${TABLES.map((table) => `coalesce(row_security_active(to_regclass('${table}')), false)`).join(' or ')} as walled`)
 
 /**
  * Settings under which what a store promises does not hold.
@@ -21,17 +26,15 @@ interface Settings extends ReadonlyArray<{
  * like conversations that nobody has begun.
  */
 export async function examine(session: PostgresSession, isWalled: boolean): Promise<StoreWarning[]> {
-  const settings = (await session.execute(sql`
-    select current_setting('synchronous_commit') as commit, current_setting('fsync') as fsync,
-           pg_backend_pid() as pid, row_security_active(to_regclass('backscroll_turns')) as walled
-  `)) as unknown as Settings
-  const [server] = settings
-  if (server?.walled && !isWalled) throw new RowLevelSecurityError(NOT_NAMED)
+  const settings = (await session.execute(SETTINGS)) as unknown as Settings
+  const [server] = withoutHoles(settings) as [Settings[number]]
+  if (server.walled && !isWalled) throw new RowLevelSecurityError(NOT_NAMED)
   const warnings: StoreWarning[] = []
-  if (server?.commit === 'off' || server?.fsync === 'off') warnings.push(WEAK_DURABILITY)
+  if (server.commit === 'off' || server.fsync === 'off') warnings.push(WEAK_DURABILITY)
   // A pooler hands out process ids of its own for cancelling; the server itself tells its true one both times.
-  const isPooled = settings.state !== undefined && settings.state.pid !== server?.pid
-  if (isPooled && namesStatements(session)) warnings.push(POOLED_STATEMENTS)
+  const isPooled = settings.state !== undefined && settings.state.pid !== server.pid
+  // What names its user is sent as one text, and so under no name.
+  if (isPooled && !isWalled && namesStatements(session)) warnings.push(POOLED_STATEMENTS)
   return warnings
 }
 

@@ -9,7 +9,8 @@ import type { Failure } from '../dialect.ts'
 
 /**
  * Errors after which nothing was applied and a later try may work: a serialization failure, a deadlock, a lock that
- * could not be had, too many connections, a server that starts, a server that cannot be reached. And two by which an
+ * could not be had, too many connections, a server that starts, one that is read-only while another takes its place, a
+ * server that cannot be reached. And two by which an
  * append undoes itself, to be run again: a unique key (another call with the same idempotency key came first) and a
  * null (the conversation was erased meanwhile).
  */
@@ -19,6 +20,7 @@ const NOT_APPLIED = new Set([
   '55P03',
   '53300',
   '57P03',
+  '25006',
   'ECONNREFUSED',
   'ENOTFOUND',
   'EAI_AGAIN',
@@ -40,6 +42,12 @@ const MAY_BE_APPLIED = new Set([
   'EPIPE',
   '57P01',
   '57P02',
+  // The server ended the connection because of a timeout of its own: of an idle one, of a transaction.
+  '57P05',
+  '25P03',
+  '25P04',
+  // Statement completion unknown: a distributed server lost the answer of another node.
+  '40003',
 ])
 
 /** What an error of the driver means for the caller. */

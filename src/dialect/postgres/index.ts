@@ -29,40 +29,50 @@ import { examine } from './examine.ts'
 import { explain } from './failure.ts'
 import { isMigrated, migrate } from './migrate.ts'
 import { Queries, type PostgresSession } from './queries.ts'
-import { checkWall } from './row-level-security/wall.ts'
+import { checkWall, makeWall } from './row-level-security/wall.ts'
 
 /** Opens a pool of connections of our own. */
 export async function openPostgres(url: string, options: ConnectionOptions): Promise<PostgresDialect> {
+  const open = await connect(url, options)
   const { rowLevelSecurity } = options
-  return new PostgresDialect({ ...(await connect(url, options)), rowLevelSecurity })
+  return new PostgresDialect(open(), { rowLevelSecurity, reopen: open })
 }
 
-/** A session, and what else a dialect has: on a pool of our own its client, and what the store was opened with. */
-export interface PostgresDialectOptions extends Partial<PostgresConnection> {
-  readonly session: PostgresSession
+/** A host's session, or a pool of our own. */
+type Connection = Pick<PostgresConnection, 'session'> & Partial<PostgresConnection>
+
+/** What else a dialect is told. */
+export interface PostgresDialectOptions {
   readonly rowLevelSecurity: boolean
   readonly inTransaction?: boolean
+  /** On a pool of our own: makes another. */
+  readonly reopen?: () => PostgresConnection
 }
 
 /** The operations on Postgres: each is one statement, and so one transaction by itself. */
 export class PostgresDialect implements Dialect<PostgresSession> {
   readonly inTransaction: boolean
   readonly explain = explain
-  readonly #session: PostgresSession
-  readonly #queries: Queries
   readonly #rowLevelSecurity: boolean
-  readonly #close: () => Promise<void>
+  readonly #reopen: (() => PostgresConnection) | undefined
+  #connection: Connection
+  #queries: Queries
+  /** When the connection was opened, by `performance.now()`. */
+  #openedAt = performance.now()
 
-  constructor(options: PostgresDialectOptions) {
-    const { session, client, rowLevelSecurity, close = async () => {}, inTransaction = false } = options
+  constructor(
+    connection: Connection,
+    { rowLevelSecurity, inTransaction = false, reopen }: PostgresDialectOptions,
+  ) {
+    const { session, client } = connection
     if (!isKind(session, PgDatabase)) {
       throw new InvalidArgumentError(`postgresStore takes a drizzle database; got ${kindOf(session)}.`)
     }
-    this.#session = session
-    this.#queries = new Queries(session, { client, rowLevelSecurity })
-    this.#rowLevelSecurity = rowLevelSecurity
-    this.#close = close
     this.inTransaction = inTransaction
+    this.#rowLevelSecurity = rowLevelSecurity
+    this.#reopen = reopen
+    this.#connection = connection
+    this.#queries = new Queries(session, { client, rowLevelSecurity })
   }
 
   async append(turn: NewTurn): Promise<AppendOutcome> {
@@ -167,21 +177,34 @@ export class PostgresDialect implements Dialect<PostgresSession> {
   }
 
   async examine(): Promise<StoreWarning[]> {
-    if (this.#rowLevelSecurity) await checkWall(this.#session)
-    return examine(this.#session, this.#rowLevelSecurity)
+    const { session } = this.#connection
+    if (this.#rowLevelSecurity) await checkWall(session)
+    return examine(session, this.#rowLevelSecurity)
   }
 
   isMigrated(): Promise<boolean> {
-    return isMigrated(this.#session)
+    return isMigrated(this.#connection.session)
   }
 
-  async migrate(options: MigrationOptions): Promise<void> {
+  async migrate({ rowLevelSecurity }: MigrationOptions): Promise<void> {
     if (this.#rowLevelSecurity) throw new RowLevelSecurityError(MADE_BY_OWNER)
-    await migrate(this.#session, options)
+    const { session } = this.#connection
+    await migrate(session)
+    if (rowLevelSecurity) await makeWall(session, rowLevelSecurity)
   }
 
-  close(): Promise<void> {
-    return this.#close()
+  async close(): Promise<void> {
+    await this.#connection.close?.()
+  }
+
+  /** The network may be silent for a quarter of an hour before the system calls a connection dead. */
+  renew(start: number): void {
+    if (!this.#reopen || this.#openedAt > start) return
+    this.#connection.leave?.()
+    this.#connection = this.#reopen()
+    this.#openedAt = performance.now()
+    const { session, client } = this.#connection
+    this.#queries = new Queries(session, { client, rowLevelSecurity: this.#rowLevelSecurity })
   }
 
   within(transaction: PostgresSession): PostgresDialect {
@@ -191,7 +214,7 @@ export class PostgresDialect implements Dialect<PostgresSession> {
       )
     }
     const rowLevelSecurity = this.#rowLevelSecurity
-    return new PostgresDialect({ session: transaction, rowLevelSecurity, inTransaction: true })
+    return new PostgresDialect({ session: transaction }, { rowLevelSecurity, inTransaction: true })
   }
 }
 
@@ -199,5 +222,5 @@ const MADE_BY_OWNER =
   'A store with row-level security does not migrate: who makes the tables owns them, and can go round their policies. ' +
   'As their owner, run: backscroll migrate --row-level-security --role ROLE.'
 
-/** Drizzle turns off the driver's own parsing of times, so they come as text. */
-const toDate = (value: unknown): Date => (value instanceof Date ? value : new Date(String(value)))
+/** Times come as milliseconds, which postgres.js gives as text. */
+const toDate = (milliseconds: unknown): Date => new Date(Number(milliseconds))

@@ -1,8 +1,6 @@
 import { sql } from 'drizzle-orm'
-import type { MigrationOptions } from '../dialect.ts'
 import { readMigrations, type Migration } from '../migrations.ts'
-import type { PostgresSession } from './queries.ts'
-import { policies } from './row-level-security/policies.ts'
+import { withoutHoles, type PostgresSession } from './queries.ts'
 import { migrations } from './schema.ts'
 
 /** Names the lock that migrating processes queue at. Any number does, as long as it stays the same. */
@@ -11,10 +9,12 @@ const LOCK = 8_236_071_145
 /** Whether every migration was applied. */
 export async function isMigrated(session: PostgresSession): Promise<boolean> {
   const one = sql`(select 1) as one`
-  const [table] = await session
-    .select({ exists: sql<boolean>`to_regclass('backscroll_migrations') is not null` })
-    .from(one)
-    .$withCache(false)
+  const [table] = withoutHoles(
+    await session
+      .select({ exists: sql<boolean>`to_regclass('backscroll_migrations') is not null` })
+      .from(one)
+      .$withCache(false),
+  )
   if (!table?.exists) return false
   const applied = new Set((await session.select().from(migrations).$withCache(false)).map(({ name }) => name))
   return readMigrations('postgres').every(({ name }) => applied.has(name))
@@ -23,14 +23,10 @@ export async function isMigrated(session: PostgresSession): Promise<boolean> {
 /**
  * Applies the migrations that are missing, all or none, in one statement: a block that takes a lock which ends with
  * its transaction, and looks inside the lock what there is to do. No transaction is opened from here: postgres.js can
- * end the process when a connection dies inside one of its own. Policies, where they are asked for, follow in another.
+ * end the process when a connection dies inside one of its own.
  */
-export async function migrate(
-  session: PostgresSession,
-  { rowLevelSecurity }: MigrationOptions,
-): Promise<void> {
+export async function migrate(session: PostgresSession): Promise<void> {
   await session.execute(sql.raw(migrationBlock(readMigrations('postgres'))))
-  if (rowLevelSecurity) await session.execute(sql.raw(policies(rowLevelSecurity)))
 }
 
 function migrationBlock(all: readonly Migration[]): string {

@@ -22,19 +22,23 @@ const updatedAt = {
   before: sql`timestamptz 'epoch' + ${bigint('before')} * interval '1 microsecond'`,
 }
 
+/** When a row was made, in milliseconds: as text, a time comes in whatever form the session's DateStyle asks for. */
+const createdAt = sql`cast(floor(extract(epoch from created_at) * 1000) as bigint) as created_at`
+const pageFields = { ...PAGE_FIELDS, createdAt }
+
 const STATEMENTS = {
-  append,
+  append: { ...append, fields: { ...append.fields, createdAt } },
   rewind,
   replaceCounts,
   setMetadata,
   forgetUser,
   ...TEXT_STATEMENTS,
   walk: { fields: WALK_FIELDS, from: walk },
-  listing: { fields: LISTING_FIELDS, from: listing(updatedAt) },
-  window: { fields: PAGE_FIELDS, from: windowPage },
-  oldestPage: { fields: PAGE_FIELDS, from: oldestPage },
-  newestPage: { fields: PAGE_FIELDS, from: newestPage },
-  keyPage: { fields: PAGE_FIELDS, from: keyPage },
+  listing: { fields: { ...LISTING_FIELDS, createdAt }, from: listing(updatedAt) },
+  window: { fields: pageFields, from: windowPage },
+  oldestPage: { fields: pageFields, from: oldestPage },
+  newestPage: { fields: pageFields, from: newestPage },
+  keyPage: { fields: pageFields, from: keyPage },
 } satisfies Record<string, Statement>
 
 type StatementName = keyof typeof STATEMENTS
@@ -61,14 +65,24 @@ export class Queries {
   }
 
   /** The rows, each an array of values in the order of the statement's fields, as the driver gave them. */
-  run<T extends { readonly userId: string }>(
+  async run<T extends { readonly userId: string }>(
     name: StatementName,
     values: T,
   ): Promise<readonly (readonly unknown[])[]> {
     let run = this.#built.get(name)
     if (!run) this.#built.set(name, (run = build(name, this.#session, this.#running)))
-    return run({ ...values })
+    return withoutHoles(await run({ ...values }))
   }
+}
+
+/**
+ * The rows of an answer. When a connection broke within one, postgres.js 3.4.9 begins the first answer on the connection
+ * that takes its place with as many holes as rows had come. Taken for rows, they say something else: of an append, that
+ * it was refused, so that it is made again.
+ */
+export function withoutHoles<T>(answer: readonly T[]): T[] {
+  // A hole is no element: `filter` passes over it.
+  return answer.filter(() => true)
 }
 
 function build(name: StatementName, session: PostgresSession, { client, rowLevelSecurity }: Running): Run {

@@ -26,5 +26,6 @@ function literal(value: unknown): string {
   if (value === null) return 'null'
   if (Number.isSafeInteger(value)) return `(${String(value)})`
   if (typeof value !== 'string') throw new TypeError(`A statement binds text, whole numbers and null only.`)
-  return `convert_from(decode('${Buffer.from(value).toString('hex')}', 'hex'), 'UTF8')`
+  // The function's result has the collation C, by which a condition could not be looked up in an index.
+  return `(convert_from(decode('${Buffer.from(value).toString('hex')}', 'hex'), 'UTF8') collate "default")`
 }
