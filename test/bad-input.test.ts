@@ -7,6 +7,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, inject, i
 import { encryption } from '../src/encryption.ts'
 import {
   BackscrollError,
+  ConversationChain,
   ConversationTokenBufferMemory,
   encodingForModel,
   openStore,
@@ -16,7 +17,9 @@ import {
 } from '../src/index.ts'
 import { postgresStore } from '../src/postgres.ts'
 import { sqliteStore } from '../src/sqlite.ts'
+import { clientOf, collect } from './support/chains.ts'
 import { onEachDatabase } from './support/databases.ts'
+import { startModelServer, type ModelServer } from './support/model-server.ts'
 
 /** A caller without types: the wall is for JavaScript, and for values that came from outside. */
 // oxlint-disable-next-line typescript/no-explicit-any
@@ -692,6 +695,13 @@ onEachDatabase('bad input', (database) => {
       'append(…, { expectedPosition: x })': (x) =>
         store.conversation(FUZZ).append(TURN, { expectedPosition: x }),
       'append(…, { signal: x })': (x) => store.conversation(FUZZ).append(TURN, { signal: x }),
+      'append(…, { metadata: x })': (x) => store.conversation(FUZZ).append(TURN, { metadata: x }),
+      ...(database.name === 'sqlite' && {
+        'appendSync(x)': (x) => store.conversation(FUZZ).appendSync(x),
+        'appendSync(…, x)': (x) => store.conversation(FUZZ).appendSync(TURN, x),
+        'loadWindowSync(x)': (x) => store.conversation(FUZZ).loadWindowSync(x),
+        'loadWindowSync({ maxTokens: x })': (x) => store.conversation(FUZZ).loadWindowSync({ maxTokens: x }),
+      }),
       'loadWindow(x)': (x) => store.conversation(FUZZ).loadWindow(x),
       'loadWindow({ maxTokens: x })': (x) => store.conversation(FUZZ).loadWindow({ maxTokens: x }),
       'loadWindow({ retentionRatio: x })': (x) =>
@@ -700,6 +710,8 @@ onEachDatabase('bad input', (database) => {
       'listTurns({ after: x, before: x, limit: x })': (x) =>
         store.conversation(FUZZ).listTurns({ after: x, before: x, limit: x }),
       'findTurn(x)': (x) => store.conversation(FUZZ).findTurn(x),
+      'findTurn(…, x)': (x) => store.conversation(FUZZ).findTurn('k', x),
+      'countedAs(x)': (x) => store.conversation(FUZZ).countedAs(x),
       'check(x)': (x) => store.conversation(FUZZ).check(x),
       'rewind(x)': (x) => store.conversation(FUZZ).rewind(x),
       'rewind({ to: x })': (x) => store.conversation(FUZZ).rewind({ to: x }),
@@ -707,6 +719,7 @@ onEachDatabase('bad input', (database) => {
       'recount(x)': (x) => store.conversation(FUZZ).recount(x),
       'recount({ encoding: x })': (x) => store.conversation(FUZZ).recount({ encoding: x }),
       'recount({ framing: x })': (x) => store.conversation(FUZZ).recount({ framing: x }),
+      'setMetadata(x)': (x) => store.conversation(FUZZ).setMetadata(x),
       'setMetadata(…, x)': (x) => store.conversation(FUZZ).setMetadata({}, x),
       'listConversations(x)': (x) => store.listConversations(x),
       'listConversations(…, x)': (x) => store.listConversations('fuzz', x),
@@ -719,6 +732,7 @@ onEachDatabase('bad input', (database) => {
       'reencrypt(…, x)': (x) => store.reencrypt('fuzz', x),
       'withTransaction(x)': (x) => store.withTransaction(x),
       'migrate(x)': (x) => store.migrate(x),
+      'examine(x)': (x) => store.examine(x),
       'openStore(x)': async (x) => (await openStore(x)).close(),
       'openStore(…, { deadlineMs: x })': (x) => reopen({ deadlineMs: x }),
       'openStore(…, { maxTurnCharacters: x })': (x) => reopen({ maxTurnCharacters: x }),
@@ -728,6 +742,8 @@ onEachDatabase('bad input', (database) => {
       'encryption({ keys: x })': (x) => encryption({ keys: x }),
       'encryption({ … })': (x) =>
         encryption({ keys: { k: x }, current: x, userSecret: x, acceptPlaintext: x }),
+      'openStore(…, { onWarning: x })': (x) => reopen({ onWarning: x }),
+      'openStore(…, { rowLevelSecurity: x })': (x) => reopen({ rowLevelSecurity: x }),
       'new ConversationTokenBufferMemory(x)': (x) => memoryOf(x),
       'new ConversationTokenBufferMemory({ store: x })': (x) => memoryOf({ ...FUZZ, store: x }),
       'new ConversationTokenBufferMemory({ … })': (x) =>
@@ -739,7 +755,24 @@ onEachDatabase('bad input', (database) => {
       'saveContext(…, …, x)': (x) =>
         memoryOf({ ...FUZZ, store }).saveContext({ input: 'hi' }, { output: 'ho' }, x),
       'loadMemoryVariables(x, x)': (x) => memoryOf({ ...FUZZ, store }).loadMemoryVariables(x, x),
+      'memory.loadWindow(x)': (x) => memoryOf({ ...FUZZ, store }).loadWindow(x),
+      'memory.loadWindow({ maxTokens: x })': (x) => memoryOf({ ...FUZZ, store }).loadWindow({ maxTokens: x }),
       'memory.clear(x)': (x) => memoryOf({ ...FUZZ, store }).clear(x),
+      'new ConversationChain(x)': (x) => new ConversationChain(x),
+      'new ConversationChain({ client: x })': (x) => chainWith({ client: x }),
+      'new ConversationChain({ memory: x })': (x) => chainWith({ memory: x }),
+      'new ConversationChain({ … })': (x) =>
+        chainWith({ model: x, api: x, prompt: x, system: x, verbose: x }),
+      'new ConversationChain({ tools: x })': (x) => chainWith({ tools: x, runTool: () => '' }),
+      'new ConversationChain({ tools: [x] })': (x) => chainWith({ tools: [x], runTool: () => '' }),
+      'new ConversationChain({ params: x })': (x) => chainWith({ params: x }),
+      'chain.predict(x)': (x) => chainWith().predict(x),
+      'chain.predict({ input: x })': (x) => chainWith().predict({ input: x }),
+      'chain.predict(…, x)': (x) => chainWith().predict({ input: 'hi' }, x),
+      'chain.invoke(x)': (x) => chainWith().invoke(x),
+      'chain.invoke(…, x)': (x) => chainWith().invoke({ input: 'hi' }, x),
+      'chain.stream(x)': (x) => collect(chainWith().stream(x)),
+      'chain.stream(…, x)': (x) => collect(chainWith().stream({ input: 'hi' }, x)),
       'textFraming(x)': (x) => textFraming(x),
       'textFraming({ humanPrefix: x })': (x) => textFraming({ humanPrefix: x }),
       'encodingForModel(x)': (x) => encodingForModel(x),
@@ -748,10 +781,30 @@ onEachDatabase('bad input', (database) => {
     }
     const FUZZ = { userId: 'fuzz', conversationId: 'one' }
     const reopen = async (options: object): Promise<void> => (await openStore(database.url, options)).close()
+    let model: ModelServer
+    const chainWith = (options: Untyped = {}) => {
+      const memory = memoryOf({ ...FUZZ, store })
+      return new ConversationChain({ client: clientOf(model), model: 'gpt-5-mini', memory, ...options })
+    }
 
+    beforeAll(async () => void (model = await startModelServer(() => ({ content: 'ho' }))))
+    afterAll(() => model.close())
     beforeEach(async () => {
       await store.forgetUser('fuzz')
       await store.conversation(FUZZ).append(TURN)
+    })
+
+    it('is given to every public method', () => {
+      const memory = memoryOf({ ...FUZZ, store })
+      const methods = [store, memory.conversation, memory, chainWith()].flatMap(methodsOf)
+      const given = Object.keys(CALLS).join('\n')
+      // They take nothing, or what was loaded; the last three are for subclasses alone.
+      const others = ['close', 'render', 'newTurn', 'settle', 'isCurrent']
+      const missing = methods.filter((name) => !given.includes(`${name}(`) && !others.includes(name))
+      expect(missing).toEqual([])
+      expect(methods).toEqual(
+        expect.arrayContaining(['append', 'listConversations', 'saveContext', 'stream']),
+      )
     })
 
     it.each(Object.keys(CALLS))('%s works, or says with a typed error why not', async (name) => {
@@ -762,6 +815,31 @@ onEachDatabase('bad input', (database) => {
         }),
         { seed: SEED, numRuns: name.startsWith('openStore(…') ? 15 : 60 },
       )
+    })
+
+    it('that fails when it is looked at writes nothing, and what it throws comes through', async () => {
+      const own = new Error('Not today.')
+      const fail = () => {
+        throw own
+      }
+      const fails = new Proxy({}, { get: fail, has: fail, ownKeys: fail, getPrototypeOf: fail })
+      const length = new Proxy([], { get: fail })
+      const getters = Object.fromEntries(
+        ['signal', 'userId', 'maxTokens', 'input', 'output', 'store', 'client'].map((name) => [name, 1]),
+      )
+      for (const name of Object.keys(getters)) Object.defineProperty(getters, name, { get: fail })
+      let came = 0
+      for (const [name, call] of Object.entries(CALLS)) {
+        for (const value of [fails, length, getters]) {
+          const before = await written()
+          const result = await settle(() => call(value))
+          if (!(result instanceof Error)) continue
+          if (result === own) came++
+          else expect(result, name).toBeInstanceOf(BackscrollError)
+          expect(await written(), name).toEqual(before)
+        }
+      }
+      expect(came).toBeGreaterThan(10)
     })
 
     it('keeps a turn exactly, or refuses it whole', async () => {
@@ -806,6 +884,11 @@ onEachDatabase('bad input', (database) => {
       )
       expect(kept).toBeGreaterThan(20)
     })
+
+    /** All that users have here. */
+    async function written(): Promise<unknown> {
+      return [await store.listConversations('fuzz'), await store.listConversations('ada')]
+    }
 
     it('leaves the store as able as before', async () => {
       const after = store.conversation({ userId: 'after', conversationId: 'fuzz' })
@@ -923,6 +1006,16 @@ function cursorOf(value: unknown): string {
   return Buffer.from(
     String(JSON.stringify(value, (_, item) => (typeof item === 'bigint' ? 1 : item))),
   ).toString('base64url')
+}
+
+/** The names of an object's methods, those that its class inherits included. */
+function methodsOf(object: object): string[] {
+  const proto = Object.getPrototypeOf(object) as object
+  if (proto === Object.prototype) return []
+  const own = Object.entries(Object.getOwnPropertyDescriptors(proto))
+    .filter(([name, { value }]) => typeof value === 'function' && name !== 'constructor')
+    .map(([name]) => name)
+  return [...own, ...methodsOf(proto)]
 }
 
 function memoryOf(options: unknown): ConversationTokenBufferMemory {

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
-import type { ConversationStore } from '../src/index.ts'
+import { Conversation } from '../src/store/conversation.ts'
+import { ConversationStore } from '../src/store/conversation-store.ts'
 import { RESTLESS } from './support/codecs.ts'
 import { onEachDatabase } from './support/databases.ts'
 import { postgresHost, sqliteHost, type PostgresHost, type Statement } from './support/hosts.ts'
@@ -64,6 +65,19 @@ function referencesIn(sql: string): number {
 }
 
 describe('every statement that a call runs', () => {
+  it('is looked at for each method that reads or writes what is of a user', () => {
+    const methods = [ConversationStore, Conversation].flatMap(({ prototype }) =>
+      Object.entries(Object.getOwnPropertyDescriptors(prototype))
+        .filter(([, { value }]) => typeof value === 'function')
+        .map(([name]) => name),
+    )
+    // They are of no user, or ask the database nothing; the last three are for subclasses alone.
+    const others = ['constructor', 'conversation', 'migrate', 'examine', 'withTransaction', 'close', 'check']
+    const hidden = ['newTurn', 'settle', 'isCurrent']
+    const missing = methods.filter((name) => ![...others, ...hidden, ...Object.keys(METHODS)].includes(name))
+    expect(missing).toEqual([])
+  })
+
   it('names the user in each search of a table on sqlite', async () => {
     await using host = sqliteHost({ codec: RESTLESS })
     await host.store.migrate()

@@ -3,15 +3,24 @@ import { createServer } from 'node:net'
 import { inspect } from 'node:util'
 import Database from 'better-sqlite3'
 import postgres from 'postgres'
-import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, inject, it, vi } from 'vitest'
+import * as allErrors from '../src/errors.ts'
+import { encryption } from '../src/encryption.ts'
 import {
   BackscrollError,
   ConversationTokenBufferMemory,
+  encodingForModel,
   openStore,
+  SaveFailedError,
   type Conversation,
   type ConversationStore,
 } from '../src/index.ts'
-import { onEachDatabase, type TestDatabase } from './support/databases.ts'
+import { chainOn, collect, type ChainOnOptions } from './support/chains.ts'
+import { runHere } from './support/cli.ts'
+import { masterKey } from './support/codecs.ts'
+import { createPostgres, onEachDatabase, type Created, type TestDatabase } from './support/databases.ts'
+import { gate, sqliteHost } from './support/hosts.ts'
+import { startModelServer, type ModelServer } from './support/model-server.ts'
 
 /**
  * What a person said, and a password. Errors quote pieces of such texts (a parser ten characters of what it met, Postgres
@@ -195,37 +204,44 @@ onEachDatabase('an error', (database) => {
 describe('an error of a Postgres that cannot be reached', () => {
   const given = () => new URL(inject('postgresUrl'))
 
-  it.each<readonly [string, RegExp, () => Promise<URL>]>([
-    ['whose password is wrong', /^DATABASE_ERROR$/, async () => withPassword(given())],
+  /** Milliseconds. One that is down may come up, and so is asked again until the end; one that is there may be slow. */
+  const [DOWN, THERE] = [20, 20_000]
+
+  it.each<readonly [string, RegExp, number, () => Promise<URL>]>([
+    ['whose password is wrong', /^DATABASE_ERROR$/, THERE, async () => withPassword(given())],
     [
       'that does not know the user',
       /^DATABASE_ERROR$/,
+      THERE,
       async () => Object.assign(withPassword(given()), { username: `nobody-${PASSWORD}` }),
     ],
     [
       'that does not know the database',
       /^DATABASE_ERROR$/,
+      THERE,
       async () => Object.assign(given(), { pathname: `/${PASSWORD}` }),
     ],
     [
       'whose host nobody knows',
       /^DATABASE_UNAVAILABLE$/,
+      DOWN,
       async () => Object.assign(withPassword(given()), { hostname: 'hunter2-xyzzy.invalid' }),
     ],
     [
       'whose port nobody listens at',
       /^DATABASE_UNAVAILABLE$/,
+      DOWN,
       async () => Object.assign(withPassword(given()), { hostname: '127.0.0.1', port: await freePort() }),
     ],
     [
       'that is asked for a setting it does not have',
       /^DATABASE_ERROR$/,
+      THERE,
       async () => Object.assign(given(), { search: `?hunter2_setting=${PASSWORD}` }),
     ],
-  ])('%s holds neither the password nor the URL', async (_what, code, url) => {
+  ])('%s holds neither the password nor the URL', async (_what, code, deadlineMs, url) => {
     const { href } = await url()
-    // short, because a server that is down may come up, and so is asked again until the deadline
-    expectNoSecret(await failure(() => openStore(href, { deadlineMs: 20 })), code)
+    expectNoSecret(await failure(() => openStore(href, { deadlineMs })), code)
   })
 
   it.each([
@@ -293,10 +309,288 @@ onEachDatabase('the library', (database) => {
   })
 })
 
+describe('every class of error', () => {
+  let created: Created
+  let store: ConversationStore
+  let conversation: Conversation
+  let server: ModelServer
+  let admin: postgres.Sql
+
+  beforeAll(async () => {
+    created = await createPostgres()
+    store = await openStore(created.url)
+    conversation = store.conversation(USER)
+    await conversation.append(TURN, OPTIONS)
+    const call = {
+      id: 'c',
+      type: 'function',
+      function: { name: 'look_up', arguments: `"${CANARY}"` },
+    } as const
+    server = await startModelServer(({ body }) =>
+      body['tools'] ? { toolCalls: [call] } : { content: CANARY },
+    )
+    admin = postgres(created.url, { max: 1, onnotice: () => {} })
+  })
+  afterAll(async () => {
+    await admin.end()
+    await server.close()
+    await store.close()
+    await created.drop()
+  })
+
+  const chain = (options: ChainOnOptions = {}) =>
+    chainOn({ name: 'postgres', url: created.url, open: async () => store }, server, {
+      ...options,
+      memory: { store, userId: USER.userId, ...options.memory },
+    })
+
+  /** Makes each come about, with secrets wherever a text is taken. */
+  const PROVOKED: Record<Exclude<keyof typeof allErrors, 'BackscrollError'>, () => unknown> = {
+    InvalidArgumentError: () => store.withTransaction(CANARY),
+    InvalidIdError: () => store.forgetUser(`${CANARY}\0`),
+    InvalidLimitError: () => conversation.loadWindow({ maxTokens: CANARY as never }),
+    InvalidMessageError: () => conversation.append([{ role: CANARY as never, content: CANARY }]),
+    InvalidFramingError: () =>
+      store.conversation({
+        ...USER,
+        framing: { kind: 'text', humanPrefix: `\n${CANARY}`, aiPrefix: CANARY },
+      }),
+    UnknownEncodingError: () => store.conversation({ ...USER, encoding: CANARY as never }),
+    UnknownModelError: () => encodingForModel(CANARY),
+    TurnTooLargeError: () => conversation.append([{ role: 'user', content: CANARY.repeat(30_000) }]),
+    MissingTokenCountError: () =>
+      store
+        .conversation({ ...USER, conversationId: 'pictures', framing: 'chat' })
+        .append([{ role: 'user', content: [{ type: 'image_url', image_url: { url: CANARY } }] }]),
+    UnresolvedKeyError: () => memory().saveContext({ one: CANARY, other: CANARY }, { output: CANARY }),
+    IdempotencyConflictError: () =>
+      conversation.append([{ role: 'user', content: `No, ${CANARY}` }], OPTIONS),
+    PositionConflictError: () => conversation.append(TURN, { expectedPosition: 9 }),
+    DatabaseUnavailableError: async () =>
+      openStore(`postgres://ada:${PASSWORD}@127.0.0.1:${await freePort()}/chat`, { deadlineMs: 20 }),
+    OutcomeUnknownError: async () => {
+      const short = await openStore(created.url, { deadlineMs: 400 })
+      await short.examine()
+      try {
+        await whileLocked(() => short.conversation(USER).append(TURN, { metadata: { note: CANARY } }))
+      } finally {
+        await short.close()
+      }
+    },
+    DatabaseError: () => openStore(Object.assign(new URL(created.url), { pathname: `/${PASSWORD}` }).href),
+    MissingKeyError: async () => {
+      const codec = encryption({ keys: { only: masterKey(1) }, userSecret: () => undefined })
+      await using erased = await openStore(created.url, { codec })
+      await erased.conversation(USER).append(TURN, OPTIONS)
+    },
+    NotMigratedError: async () => {
+      await using empty = await openStore('sqlite::memory:', { migrate: false })
+      await empty.conversation(USER).append(TURN, OPTIONS)
+    },
+    RowLevelSecurityError: () => openStore(created.url, { rowLevelSecurity: true }),
+    CorruptDataError: async () => {
+      const damaged = store.conversation({ ...USER, conversationId: 'damaged' })
+      await damaged.append(TURN)
+      await admin`update backscroll_turns set messages = ${CANARY} where conversation_id = 'damaged'`
+      await damaged.listTurns()
+    },
+    MissingDriverError: async () => {
+      vi.doMock('postgres', () => {
+        throw new Error(CANARY)
+      })
+      try {
+        await openStore(`postgres://ada:${PASSWORD}@localhost/chat`)
+      } finally {
+        vi.doUnmock('postgres')
+      }
+    },
+    StoreClosedError: async () => {
+      const closed = await openStore('sqlite::memory:')
+      await closed.close()
+      await closed.conversation(USER).append(TURN, OPTIONS)
+    },
+    SynchronousTransactionError: async () => {
+      await using host = sqliteHost({ onWarning: () => {} })
+      await host.db.transaction((tx) => ({
+        append: host.store.withTransaction(tx).conversation(USER).append(TURN, OPTIONS),
+      })).append
+    },
+    SaveFailedError: async () => {
+      const closing = await openStore(created.url)
+      const verbose = async ({ type }: { type: string }) => (type === 'reply' ? closing.close() : undefined)
+      await (await chain({ verbose, memory: { store: closing } })).predict({ input: CANARY })
+    },
+    IncompleteReplyError: async () => {
+      server.next({ kind: 'end', after: 3 })
+      await collect((await chain()).stream({ input: CANARY }))
+    },
+    PartialReplyError: async () => {
+      const keeping = await chain({ keepPartial: true })
+      const options = { idempotencyKey: CANARY }
+      server.next({ kind: 'end', after: 3 })
+      await collect(keeping.stream({ input: CANARY }, options)).catch(() => {})
+      await keeping.predict({ input: CANARY }, options)
+    },
+    ModelTimeoutError: async () => {
+      server.next({ kind: 'hang', after: 0 })
+      await (await chain({ deadlineMs: 200 })).predict({ input: CANARY })
+    },
+    ContextWindowExceededError: async () =>
+      (await chain({ contextWindow: 20, maxOutputTokens: 10 })).predict({ input: CANARY }),
+    ToolLoopError: async () => {
+      const tools = [{ type: 'function', function: { name: 'look_up' } }] as const
+      const looping = await chain({ tools, runTool: () => CANARY, maxToolRounds: 1 })
+      await looping.predict({ input: CANARY })
+    },
+  }
+
+  it.each(Object.entries(PROVOKED))(
+    'says no secret, and whether the turn may be stored: %s',
+    async (name, call) => {
+      const error = (await failure(call)) as BackscrollError
+      expect(error.name).toBe(name)
+      expectNoSecret(error)
+      expect(error.mayBeStored).toBe(name === 'OutcomeUnknownError')
+    },
+  )
+
+  it('has a case here', () => {
+    const classes = Object.keys(allErrors).filter((name) => name !== 'BackscrollError')
+    expect(Object.keys(PROVOKED).toSorted()).toEqual(classes.toSorted())
+  })
+
+  it('that wraps a write in doubt is in doubt as well', async () => {
+    const short = await openStore(created.url, { deadlineMs: 400 })
+    await short.examine()
+    const [replied, locked] = [gate(), gate()]
+    const verbose = async ({ type }: { type: string }) => {
+      if (type !== 'reply') return
+      replied.open()
+      await locked.opened
+    }
+    try {
+      const asked = failure((await chain({ verbose, memory: { store: short } })).predict({ input: CANARY }))
+      await replied.opened
+      const error = await whileLocked(() => {
+        locked.open()
+        return asked
+      })
+      expect(error).toBeInstanceOf(SaveFailedError)
+      expectNoSecret(error)
+      expect(error).toMatchObject({ reply: CANARY, mayBeStored: true })
+    } finally {
+      await short.close()
+    }
+  })
+
+  /** Holds the table of the turns, so that a write on another connection waits; what it waited for is over after that. */
+  function whileLocked<T>(call: () => Promise<T>): Promise<T> {
+    return admin.begin(async (sql) => {
+      await sql`lock table backscroll_turns in access exclusive mode`
+      return call()
+    }) as Promise<T>
+  }
+
+  function memory(): ConversationTokenBufferMemory {
+    return new ConversationTokenBufferMemory({ store, ...USER })
+  }
+})
+
+onEachDatabase('the command line', (database) => {
+  it('says in one line what is wrong, and repeats no id, no text, no path and no URL', async () => {
+    const store = await database.open()
+    await store.conversation(USER).append(TURN, OPTIONS)
+    const there = ['--database', database.url]
+    const denied = withPassword(new URL(inject('postgresUrl'))).href
+    const lines: readonly (readonly string[])[] = [
+      [CANARY],
+      ['list', `--databse=${denied}`],
+      [denied],
+      ['list', denied],
+      ['list', '--database', denied],
+      ['list', '--database', `mysql://ada:${PASSWORD}@localhost/chat`],
+      ['list', '--database', `sqlite:/no/such/${PASSWORD}/chat.db`],
+      ['list', ...there, '--user', `${CANARY}\ud800`],
+      ['list', ...there, '--limit', CANARY],
+      ['show', ...there, '--user', USER.userId, '--conversation', `not ${CANARY}`],
+      ['show', ...there, '--user', USER.userId, '--conversation', USER.conversationId, '--limit', CANARY],
+      [
+        'recount',
+        ...there,
+        '--user',
+        USER.userId,
+        '--conversation',
+        USER.conversationId,
+        '--encoding',
+        CANARY,
+      ],
+      ['forget', ...there, '--user', `not ${CANARY}`, '--yes'],
+      ['forget', ...there, '--user', USER.userId],
+      ['import', ...there, `/no/such/${PASSWORD}.jsonl`],
+      ['migrate', '--database', denied, '--row-level-security', '--role', CANARY],
+    ]
+    for (const args of lines) {
+      const { code, output, errors: said } = await runHere(args)
+      expect(code, args[0]).toBeGreaterThan(0)
+      expect(said).toMatch(/^backscroll: .+\n$/)
+      expect(`${output}${said}`).not.toMatch(SECRETS)
+    }
+    expect(await store.conversation(USER).listTurns()).toHaveLength(1)
+  })
+})
+
+describe('a process that is asked to say all that it can', () => {
+  it('warns once, and writes no secret to its output', async () => {
+    await using host = sqliteHost({ onWarning: () => {} })
+    await host.store.migrate()
+    const { output, codes, exitCode } = await run(
+      `
+      import { writeSync } from 'node:fs'
+      import Database from 'better-sqlite3'
+      import { drizzle } from 'drizzle-orm/better-sqlite3'
+      import { openStore } from './src/index.ts'
+      import { sqliteStore } from './src/sqlite.ts'
+      const secret = ${JSON.stringify(CANARY)}
+      const client = new Database(process.env.BACKSCROLL_URL.slice('sqlite:'.length))
+      const conversation = sqliteStore(drizzle({ client })).conversation({ userId: secret, conversationId: secret })
+      const turn = [{ role: 'user', content: secret }]
+      await conversation.append(turn, { idempotencyKey: secret })
+      await openStore('postgres://ada:${PASSWORD}@127.0.0.1:${await freePort()}/chat', { deadlineMs: 20 }).catch(console.error)
+      const wrong = Object.assign(new URL(process.env.POSTGRES_URL), { password: '${PASSWORD}', pathname: '/${PASSWORD}' })
+      await openStore(wrong.href).catch((error) => console.error(new Error('It failed.', { cause: error })))
+      client.exec('alter table backscroll_turns rename to elsewhere')
+      await conversation.append(turn).catch((error) => console.error(new AggregateError([error])))
+      client.close()
+      writeSync(3, JSON.stringify('came to its end'))
+      await conversation.append(turn)
+    `,
+      {
+        BACKSCROLL_URL: host.url,
+        POSTGRES_URL: inject('postgresUrl'),
+        DEBUG: '*',
+        NODE_DEBUG: 'net,stream,fs,timer',
+      },
+    )
+    expect(codes).toBe('came to its end')
+    // Ended by the last call, whose error nobody caught.
+    expect(exitCode).toBe(1)
+    expect(output.match(/BackscrollWarning: /g)).toHaveLength(1)
+    for (const code of ['DATABASE_UNAVAILABLE', 'DATABASE_ERROR', 'NOT_MIGRATED'])
+      expect(output).toContain(code)
+    expect(output).toMatch(/NET \d+: /)
+    expect(output.split('\n').filter((line) => SECRETS.test(line))).toEqual([])
+  })
+})
+
 /** Looks for a secret in everything that a log line, a debugger or an error tracker would show of an error. */
 function expectNoSecret(error: unknown, code = /./): void {
   expect(error).toBeInstanceOf(BackscrollError)
   expect((error as BackscrollError).code).toMatch(code)
+  expect((error as BackscrollError).mayBeStored).toEqual(expect.any(Boolean))
+  // What its caller paid for, and finds by name alone.
+  const carried = error instanceof SaveFailedError ? ['reply', 'messages', 'idempotencyKey', 'metadata'] : []
+  for (const name of carried)
+    expect(Object.prototype.propertyIsEnumerable.call(error, name), name).toBe(false)
   const shown: string[] = []
   const seen = new Set<unknown>()
   const look = (value: unknown): void => {
@@ -307,19 +601,31 @@ function expectNoSecret(error: unknown, code = /./): void {
     if (value instanceof Error) shown.push(String(value), String(value.stack))
     for (const key of Reflect.ownKeys(value)) {
       shown.push(String(key))
-      look(Reflect.get(value, key))
+      if (!carried.includes(String(key))) look(Reflect.get(value, key))
     }
   }
   look(error)
-  shown.push(inspect(error, { depth: null, showHidden: true, getters: true }), JSON.stringify(error))
+  const showHidden = carried.length === 0
+  for (const form of [
+    error,
+    structuredClone(error),
+    { ...(error as object) },
+    new AggregateError([error]),
+    new Error('It failed.', { cause: error }),
+  ]) {
+    shown.push(inspect(form, { depth: null, showHidden, getters: true }), JSON.stringify(form))
+  }
   expect(shown.filter((text) => SECRETS.test(text))).toEqual([])
 }
 
-async function failure(call: () => unknown): Promise<Error>
+async function failure(call: (() => unknown) | Promise<unknown>): Promise<Error>
 async function failure(call: () => unknown, options: { orNone: true }): Promise<Error | undefined>
-async function failure(call: () => unknown, { orNone = false } = {}): Promise<Error | undefined> {
+async function failure(
+  call: (() => unknown) | Promise<unknown>,
+  { orNone = false } = {},
+): Promise<Error | undefined> {
   try {
-    await call()
+    await (typeof call === 'function' ? call() : call)
   } catch (error) {
     return error as Error
   }

@@ -34,10 +34,10 @@ export class Requests {
     const signal = this.#signal
     const room =
       maxRequestTokens === undefined
-        ? Infinity
+        ? undefined
         : maxRequestTokens - this.#checkFits(await this.#count(this.#build([])))
     // Tokens of one encoding are no limit in another: where the memory has its own, what is too much is left out later.
-    const maxTokens = encoding === memory.encoding ? room : Infinity
+    const maxTokens = encoding === memory.encoding ? room : undefined
     this.#turns = (await memory.loadWindow({ maxTokens, signal })).turns
   }
 

@@ -112,11 +112,15 @@ export class ConversationTokenBufferMemory {
     return { [this.memoryKey]: this.render(messages) }
   }
 
-  /** The window that the history is made of; under `maxTokens` where that is less than the memory's own limit. */
-  loadWindow(options?: MemoryWindowOptions): Promise<Window> {
-    const { maxTokens = Infinity, signal } = checkOptions('loadWindow', options)
+  /**
+   * The window that the history is made of; under `maxTokens` where that is less than the memory's own limit.
+   *
+   * @throws {InvalidLimitError} for a limit out of range, NaN included.
+   */
+  async loadWindow(options?: MemoryWindowOptions): Promise<Window> {
+    const { maxTokens = this.maxTokenLimit, signal } = checkOptions('loadWindow', options)
     return this.conversation.loadWindow({
-      maxTokens: Math.min(maxTokens, this.maxTokenLimit),
+      maxTokens: Math.min(checkWhole('maxTokens', maxTokens, 0), this.maxTokenLimit),
       retentionRatio: this.retentionRatio,
       signal,
     })
