@@ -1,3 +1,6 @@
+/** The last millisecond whose microseconds are a safe integer, in the year 2255: a list's cursor holds no later time. */
+const LAST_MS = Math.floor(Number.MAX_SAFE_INTEGER / 1000) - 1
+
 let latest = 0
 
 /**
@@ -5,7 +8,8 @@ let latest = 0
  * gives one microsecond more than the last, so that what was written later also says so.
  */
 export function microseconds(): number {
-  const now = Date.now() * 1000
+  // Nor an earlier one than 1970: a clock that says so would leave conversations out of lists.
+  const now = Math.min(Math.max(Date.now(), 0), LAST_MS) * 1000
   const next = latest + 1
   latest = next > now && next < now + 1000 ? next : now
   return latest

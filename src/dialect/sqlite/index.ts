@@ -25,7 +25,7 @@ import { microseconds } from '../clock.ts'
 import { isKind } from '../kind.ts'
 import { listFrom, toConversationRow, toConversationText } from '../listing.ts'
 import { toPage } from '../page.ts'
-import { connect } from './connection.ts'
+import { connect, type Run, type SqliteConnection } from './connection.ts'
 import { examine } from './examine.ts'
 import { explain } from './failure.ts'
 import { isMigrated, migrate } from './migrate.ts'
@@ -35,8 +35,8 @@ import { conversations, turns } from './schema.ts'
 /** Opens a database file, or `:memory:`, of our own. */
 export async function openSqlite(path: string): Promise<SqliteDialect> {
   try {
-    const { session, close, useWriteAheadLog } = await connect(path)
-    return new SqliteDialect(session, { close, beforeMigration: useWriteAheadLog })
+    const { session, ...own } = await connect(path)
+    return new SqliteDialect(session, own)
   } catch (error) {
     throw error instanceof BackscrollError ? error : explain(error).error
   }
@@ -52,19 +52,29 @@ export class SqliteDialect implements SyncDialect<SqliteSession> {
   readonly explain = explain
   readonly #session: SqliteSession
   readonly #queries: Queries
-  readonly #beforeMigration: () => void
+  readonly #read: Run
+  readonly #write: Run
+  readonly #useWriteAheadLog: () => void
   readonly #close: () => void
 
   constructor(
     session: SqliteSession,
-    { beforeMigration = () => {}, close = () => {}, inTransaction = false } = {},
+    {
+      read = run,
+      write = run,
+      useWriteAheadLog = () => {},
+      close = () => {},
+    }: Partial<SqliteConnection> = {},
+    { inTransaction = false } = {},
   ) {
     if (!isKind(session, BaseSQLiteDatabase)) {
       throw new InvalidArgumentError(`sqliteStore takes a drizzle database; got ${kindOf(session)}.`)
     }
     this.#session = session
     this.#queries = new Queries(session)
-    this.#beforeMigration = beforeMigration
+    this.#read = read
+    this.#write = write
+    this.#useWriteAheadLog = useWriteAheadLog
     this.#close = close
     this.inTransaction = inTransaction
   }
@@ -102,17 +112,20 @@ export class SqliteDialect implements SyncDialect<SqliteSession> {
   }
 
   loadWindow(key: ConversationKey, bounds: WindowBounds): Page {
-    return toPage(this.#queries.window().values({ ...key, ...bounds }) as unknown[][], toDate)
+    const rows = this.#read(() => this.#queries.window().values({ ...key, ...bounds }))
+    return toPage(rows as unknown[][], toDate)
   }
 
   listTurns(key: ConversationKey, { after = 0, before, limit }: TurnRange): Page {
-    const query = before === undefined ? this.#queries.oldestPage() : this.#queries.newestPage()
+    const page = before === undefined ? this.#queries.oldestPage : this.#queries.newestPage
     const range = { after, before: before ?? Number.MAX_SAFE_INTEGER, limit }
-    return toPage(query.values({ ...key, ...range }) as unknown[][], toDate)
+    const rows = this.#read(() => page().values({ ...key, ...range }))
+    return toPage(rows as unknown[][], toDate)
   }
 
   findTurn(key: ConversationKey, idempotencyKey: string): Page {
-    return toPage(this.#queries.keyPage().values({ ...key, idempotencyKey }) as unknown[][], toDate)
+    const rows = this.#read(() => this.#queries.keyPage().values({ ...key, idempotencyKey }))
+    return toPage(rows as unknown[][], toDate)
   }
 
   rewind(key: ConversationKey, to: number): number {
@@ -157,12 +170,13 @@ export class SqliteDialect implements SyncDialect<SqliteSession> {
   }
 
   setMetadata(key: ConversationKey, rule: CountingRule, metadata: string | null): void {
-    this.#queries.setMetadata().run({ ...key, ...rule, metadata, now: microseconds() })
+    this.#write(() => this.#queries.setMetadata().run({ ...key, ...rule, metadata, now: microseconds() }))
   }
 
   listConversations(userId: string, before: ListPosition | undefined, limit: number): ConversationRow[] {
-    const rows = this.#queries.listing().values({ userId, ...listFrom(before), limit }) as unknown[][]
-    return rows.map((row) => toConversationRow(row, toDate))
+    const place = listFrom(before)
+    const rows = this.#read(() => this.#queries.listing().values({ userId, ...place, limit }))
+    return (rows as unknown[][]).map((row) => toConversationRow(row, toDate))
   }
 
   forgetUser(userId: string): Forgotten {
@@ -192,7 +206,7 @@ export class SqliteDialect implements SyncDialect<SqliteSession> {
   }
 
   isMigrated(): boolean {
-    return isMigrated(this.#session)
+    return this.#read(() => isMigrated(this.#session))
   }
 
   examine(): StoreWarning[] {
@@ -202,8 +216,10 @@ export class SqliteDialect implements SyncDialect<SqliteSession> {
   migrate({ rowLevelSecurity }: MigrationOptions): void {
     if (rowLevelSecurity) throw new InvalidArgumentError('SQLite has no row-level security; Postgres has.')
     // Here and not when it is opened: a file that is none of ours is left as it is, and so is a host's own.
-    this.#beforeMigration()
-    migrate(this.#session)
+    this.#write(() => {
+      this.#useWriteAheadLog()
+      migrate(this.#session)
+    })
   }
 
   close(): void {
@@ -216,13 +232,16 @@ export class SqliteDialect implements SyncDialect<SqliteSession> {
         'withTransaction takes the transaction that `db.transaction((tx) => …)` gives.',
       )
     }
-    return new SqliteDialect(transaction, { inTransaction: true })
+    return new SqliteDialect(transaction, {}, { inTransaction: true })
   }
 
   #atomically<T>(work: () => T): T {
-    return this.#session.transaction(work, { behavior: 'immediate' })
+    return this.#write(() => this.#session.transaction(work, { behavior: 'immediate' }))
   }
 }
+
+/** On a host's connection, which is the host's to look after. */
+const run: Run = (work) => work()
 
 /** Times are stored as microseconds. */
 const toDate = (stored: unknown): Date => new Date(Math.floor(Number(stored) / 1000))
