@@ -1,7 +1,7 @@
 import { beforeAll, describe, expect, it } from 'vitest'
 import { ENCODINGS, textFraming, type ConversationStore, type Message, type Window } from '../src/index.ts'
 import { onEachDatabase } from './support/databases.ts'
-import { turnOf } from './support/inspect.ts'
+import { runSql, turnOf } from './support/inspect.ts'
 import {
   chatTokens,
   DEFAULT_PREFIXES,
@@ -266,3 +266,39 @@ async function inGroups(count: number, work: (index: number) => Promise<void>): 
 function sum(numbers: readonly number[]): number {
   return numbers.reduce((total, each) => total + each, 0)
 }
+
+onEachDatabase('a conversation in which rows are missing', (database) => {
+  const key = { userId: 'ada', conversationId: 'damaged' }
+  const itsTurns = `backscroll_turns where user_id = 'ada' and conversation_id = 'damaged'`
+
+  it.each([
+    ['the newest', `delete from ${itsTurns} and position = 5`],
+    ['one in the middle', `delete from ${itsTurns} and position = 3`],
+    ['the oldest', `delete from ${itsTurns} and position = 1`],
+    ['all', `delete from ${itsTurns}`],
+  ])('is an error, and never a shorter history: %s', async (_, damage) => {
+    const store = await database.open()
+    await store.forgetUser('ada')
+    const conversation = store.conversation(key)
+    for (const number of [1, 2, 3, 4, 5]) await conversation.append(turnOf(`turn ${number}`))
+    await runSql(database, damage)
+    const damaged = { code: 'CORRUPT_DATA' }
+    await expect(conversation.loadWindow({ maxTokens: 1000 })).rejects.toMatchObject(damaged)
+    await expect(conversation.loadWindow({ maxTokens: 1000, retentionRatio: 0.5 })).rejects.toMatchObject(
+      damaged,
+    )
+  })
+
+  it('goes on with what is left of it after a recount', async () => {
+    const store = await database.open()
+    await store.forgetUser('ada')
+    const conversation = store.conversation(key)
+    for (const number of [1, 2, 3, 4, 5]) await conversation.append(turnOf(`turn ${number}`))
+    await runSql(database, `delete from ${itsTurns} and position in (2, 5)`)
+    expect(await conversation.recount()).toEqual({ turns: 3 })
+    await conversation.append(turnOf('turn 6'), { expectedPosition: 4 })
+    const { turns, omittedTurns } = await conversation.loadWindow({ maxTokens: 1000 })
+    expect(turns.map(({ position }) => position)).toEqual([1, 3, 4, 6])
+    expect(omittedTurns).toBe(0)
+  })
+})

@@ -45,7 +45,7 @@ export class SyncConversation extends Conversation {
     const texts = this.context.texts.ofNow(this.userId)
     return untilSettledNow(() => {
       const page = this.context.calls.makeNow(() => this.#dialect.loadWindow(this.key, bounds))
-      if (this.isCurrent(page.head)) return toWindow(texts.decodePage(this.conversationId, page))
+      if (this.isCurrent(page.head)) return toWindow(texts.decodePage(this.conversationId, page), bounds)
       this.#recountNow(texts)
       return undefined
     })

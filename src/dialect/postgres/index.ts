@@ -122,6 +122,8 @@ export class PostgresDialect implements Dialect<PostgresSession> {
       lastPosition: seen.lastPosition,
       turnCount: seen.turnCount,
       createdAt: seen.createdAt.toISOString(),
+      newestPosition: newest?.position ?? 0,
+      turns: turns.length,
       totalTokens: newest?.cumulativeTokens ?? 0,
       newestSaving: newest ? newest.tokenCount - newest.closingTokenCount : 0,
       counts: JSON.stringify(

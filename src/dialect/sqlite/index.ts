@@ -161,6 +161,8 @@ export class SqliteDialect implements SyncDialect<SqliteSession> {
         ...key,
         ...head,
         ...rule,
+        newestPosition: newest?.position ?? 0,
+        turnCount: counts.length,
         totalTokens: newest?.cumulativeTokens ?? 0,
         newestSaving: newest ? newest.tokenCount - newest.closingTokenCount : 0,
         now: head.updatedAt,
@@ -189,12 +191,13 @@ export class SqliteDialect implements SyncDialect<SqliteSession> {
   }
 
   walkConversations(userId: string, after: string, limit: number): ConversationText[] {
-    const rows = this.#queries.walk().values({ userId, after, limit }) as unknown[][]
-    return rows.map(toConversationText)
+    const rows = this.#read(() => this.#queries.walk().values({ userId, after, limit }))
+    return (rows as unknown[][]).map(toConversationText)
   }
 
   replaceMetadata(key: ConversationKey, seen: string, metadata: string): boolean {
-    return this.#queries.replaceMetadata().run({ ...key, seen, metadata }).changes === 1
+    const replace = () => this.#queries.replaceMetadata().run({ ...key, seen, metadata })
+    return this.#write(replace).changes === 1
   }
 
   replaceTexts(key: ConversationKey, texts: readonly TurnTexts[]): number {

@@ -9,6 +9,8 @@ export const replaceCounts: Statement = {
       update backscroll_conversations as c set
         encoding = ${text('encoding')},
         framing = ${text('framing')},
+        newest_position = ${bigint('newestPosition')},
+        turn_count = ${int('turns')},
         total_tokens = ${bigint('totalTokens')},
         newest_saving = ${int('newestSaving')}
       where c.user_id = ${text('userId')} and c.id = ${text('conversationId')}
