@@ -10,6 +10,7 @@ import { runHere } from './support/cli.ts'
 import { createPostgres, type Created } from './support/databases.ts'
 import { begin, METHODS, type Key } from './support/faults/methods.ts'
 import { startProxy } from './support/faults/proxy.ts'
+import { RESTLESS } from './support/codecs.ts'
 import { expectConsistent, oneTo, runSql, turnOf } from './support/inspect.ts'
 import { createRole, createWalled, runAsAdmin, type Role, type WalledDatabase } from './support/roles.ts'
 import { HOSTILE } from './support/texts.ts'
@@ -337,6 +338,17 @@ describe('a store that names its users', () => {
     }
   })
 
+  it('encrypts what it stores, and encrypts it anew', async () => {
+    const store = await openWalled({ codec: RESTLESS })
+    const conversation = store.conversation({ userId: 'secretive', conversationId: 'c' })
+    const turn = await conversation.append(turnOf('Nobody reads this.'), { metadata: { mood: 'wary' } })
+    await conversation.setMetadata({ title: 'Secret' })
+    expect(await store.reencrypt('secretive')).toEqual({ conversations: 1, turns: 1 })
+    expect(await conversation.listTurns()).toEqual([turn])
+    const [row] = await runSql(walled, "select messages from backscroll_turns where user_id = 'secretive'")
+    expect(row?.['messages']).toMatch(/^"backscroll:/)
+  })
+
   it('does not migrate, since who makes the tables can go round their policies', async () => {
     const created = await createPostgres()
     onTestFinished(() => created.drop())
@@ -345,6 +357,36 @@ describe('a store that names its users', () => {
     expect(
       await runSql({ name: 'postgres', url: created.url }, `select to_regclass('${TABLES[0]}')`),
     ).toEqual([{ to_regclass: null }])
+  })
+})
+
+describe('the command line on tables with policies', () => {
+  it('works as the role of the app, which names the user that --user says', async () => {
+    const onApp = (command: string, ...args: string[]) =>
+      runHere([command, '--database', appUrl, '--user', 'grace', ...args])
+    const store = await openWalled()
+    const key = { userId: 'grace', conversationId: 'chat' }
+    await store.conversation(key).append(turnOf('Hello.'))
+    expect(await onApp('list')).toMatchObject({ code: 0, errors: '' })
+    const exported = await onApp('export')
+    expect(JSON.parse(exported.output)).toMatchObject({ user_id: 'grace', messages: turnOf('Hello.') })
+    expect(await onApp('recount', '--model', 'gpt-4')).toMatchObject({ code: 0, errors: '' })
+    expect(await onApp('forget', '--yes')).toMatchObject({
+      code: 0,
+      output: 'Erased: 1 conversation, 1 turn.\n',
+    })
+    expect(await store.conversation(key).listTurns()).toEqual([])
+  })
+
+  it('says to their owner why it cannot read them', async () => {
+    const list = await runHere(['list', '--database', walled.owner.urlOf(walled.url)])
+    expect(list).toEqual({
+      code: 1,
+      output: '',
+      errors: expect.stringMatching(
+        /^backscroll: This role can go round row-level security: it owns .*\n$/,
+      ) as string,
+    })
   })
 })
 

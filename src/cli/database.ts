@@ -2,10 +2,14 @@ import { existsSync } from 'node:fs'
 import {
   DatabaseUnavailableError,
   openStore,
+  RowLevelSecurityError,
   type Codec,
   type Conversation,
   type ConversationStore,
   type CountedAs,
+  type MigrationOptions,
+  type OpenStoreOptions,
+  type StoreWarning,
 } from '../index.ts'
 import { openConversation } from '../transfer/open-conversation.ts'
 import { codecOf } from './codec.ts'
@@ -40,16 +44,17 @@ export async function databaseOf(
  * @throws {NotMigratedError} from the first call that needs a table that is not there.
  */
 export async function withExistingStore<T>(
-  { url, codec }: Database,
+  database: Database,
+  surroundings: Surroundings,
   work: (store: ConversationStore) => Promise<T>,
 ): Promise<T> {
-  if (isMissingFile(url)) {
-    const which = url === DEFAULT_URL ? 'file backscroll.db here' : 'file where the URL says'
+  if (isMissingFile(database.url)) {
+    const which = database.url === DEFAULT_URL ? 'file backscroll.db here' : 'file where the URL says'
     throw new DatabaseUnavailableError(
       `There is no database ${which}. Name another with --database URL, or make it: backscroll migrate.`,
     )
   }
-  await using store = await openStore(url, { migrate: false, codec })
+  await using store = await openExamined(database, surroundings)
   return await work(store)
 }
 
@@ -58,17 +63,45 @@ const MAX_TURN_CHARACTERS = 4_000_000
 
 /** The same for what may begin a database: it is made if it is not there, and its tables are brought up to date. */
 export async function withStore<T>(
-  { url, codec }: Database,
-  { signal }: Surroundings,
+  database: Database,
+  surroundings: Surroundings,
   work: (store: ConversationStore) => Promise<T>,
 ): Promise<T> {
-  await using store = await openStore(url, {
-    migrate: false,
-    maxTurnCharacters: MAX_TURN_CHARACTERS,
-    codec,
-  })
-  await store.migrate({ signal })
+  await migrate(database.url, surroundings)
+  await using store = await openExamined(database, surroundings, { maxTurnCharacters: MAX_TURN_CHARACTERS })
   return await work(store)
+}
+
+/** Brings a database's tables up to date, and makes policies where they are asked for. */
+export async function migrate(
+  url: string,
+  { signal }: Surroundings,
+  options?: MigrationOptions,
+): Promise<void> {
+  await using store = await openStore(url, { migrate: false })
+  await store.migrate({ ...options, signal })
+}
+
+/**
+ * A store whose warnings are a line each. Where row-level security binds the role of the URL, it names its users; so the
+ * same command does for every role.
+ */
+async function openExamined(
+  { url, codec }: Database,
+  { errors, signal }: Surroundings,
+  more?: OpenStoreOptions,
+): Promise<ConversationStore> {
+  const onWarning = ({ message }: StoreWarning) => void errors.write(`backscroll: warning: ${message}\n`)
+  const options = { ...more, migrate: false, codec, onWarning }
+  const store = await openStore(url, options)
+  try {
+    await store.examine({ signal })
+    return store
+  } catch (error) {
+    await store.close()
+    if (error instanceof RowLevelSecurityError) return openStore(url, { ...options, rowLevelSecurity: true })
+    throw error
+  }
 }
 
 /** The statements by which Postgres keeps users apart, to read or to run by other means. */

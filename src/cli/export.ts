@@ -35,7 +35,7 @@ used now; 4 no such conversation, or the user has none; 130 interrupted.
     if (force && file === undefined) throw new WrongArgumentsError('--force has no use without --output.')
     const { output, signal } = surroundings
     const selection = { userId: user, conversationId: conversation, signal }
-    await withExistingStore(await databaseOf(values, surroundings), async (store) => {
+    await withExistingStore(await databaseOf(values, surroundings), surroundings, async (store) => {
       const conversations = await listForExport(store, selection)
       if (conversations.length === 0)
         throw new CommandError(EXIT.notFound, 'There is nothing to export. See: backscroll list')

@@ -29,7 +29,8 @@ or used now; 4 nothing is stored of this user; 130 interrupted.
     const { database, user, yes, json: asJson } = parseOptions(args, OPTIONS).values
     if (user === undefined) throw new WrongArgumentsError('--user ID is needed: there is no default.')
     const { output, signal } = surroundings
-    const erased = await withExistingStore({ url: databaseUrl(database, surroundings) }, async (store) => {
+    const url = databaseUrl(database, surroundings)
+    const erased = await withExistingStore({ url }, surroundings, async (store) => {
       // Looked at first, so that nobody is asked about what is not there.
       if (!(await isAnythingStored(store, user, signal)))
         throw new CommandError(EXIT.notFound, 'Nothing is stored of this user.')

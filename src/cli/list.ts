@@ -29,7 +29,7 @@ Exit codes: 0 done, also when there are none; 2 wrong arguments; 3 the database 
     const { values } = parseOptions(args, OPTIONS)
     const { user, json: asJson } = values
     const { output } = surroundings
-    const all = await withExistingStore(await databaseOf(values, surroundings), (store) =>
+    const all = await withExistingStore(await databaseOf(values, surroundings), surroundings, (store) =>
       listAll(store, user, surroundings),
     )
     // The cursor continues a list; this one is whole.

@@ -1,6 +1,6 @@
 import { parseOptions, SHARED, SHARED_HELP, WrongArgumentsError } from './arguments.ts'
 import type { Command } from './command.ts'
-import { databaseUrl, rowLevelSecurityStatements, withStore } from './database.ts'
+import { databaseUrl, migrate, rowLevelSecurityStatements } from './database.ts'
 import { json } from './print.ts'
 
 /** `backscroll migrate`: makes the tables, or brings them up to date. */
@@ -36,13 +36,13 @@ Exit codes: 0 the tables are up to date; 1 failed; 2 wrong arguments; 3 the data
     if (values.print && values.json)
       throw new WrongArgumentsError('--print prints SQL, and --json cannot change that.')
     const rowLevelSecurity = isWalled ? { role: values.role } : undefined
-    const { output, signal } = surroundings
+    const { output } = surroundings
     if (rowLevelSecurity && values.print) {
       output.write(await rowLevelSecurityStatements(rowLevelSecurity))
       return
     }
     const url = databaseUrl(values.database, surroundings)
-    await withStore({ url }, surroundings, (store) => store.migrate({ rowLevelSecurity, signal }))
+    await migrate(url, surroundings, { rowLevelSecurity })
     const line = `The tables are up to date${isWalled ? ', and row-level security is in force' : ''}.`
     output.write(
       `${values.json ? json({ upToDate: true, ...(isWalled && { rowLevelSecurity: true }) }) : line}\n`,

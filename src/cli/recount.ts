@@ -33,15 +33,19 @@ Exit codes: 0 done; 1 failed; 2 wrong arguments; 3 the database cannot be reache
     const chosen = chosenCounting(values)
     const { output, signal } = surroundings
     const key = { userId: values.user, conversationId: values.conversation }
-    const facts = await withExistingStore(await databaseOf(values, surroundings), async (store) => {
-      const { conversation } = await storedConversation(store, key, surroundings)
-      // A window that holds nothing leaves out all tokens: the total, in one statement.
-      const total = () => conversation.loadWindow({ maxTokens: 0, signal })
-      const before = await total()
-      const { turns } = await conversation.recount({ ...chosen, signal })
-      const after = await total()
-      return { turns, tokensBefore: before.omittedTokens, tokensAfter: after.omittedTokens }
-    })
+    const facts = await withExistingStore(
+      await databaseOf(values, surroundings),
+      surroundings,
+      async (store) => {
+        const { conversation } = await storedConversation(store, key, surroundings)
+        // A window that holds nothing leaves out all tokens: the total, in one statement.
+        const total = () => conversation.loadWindow({ maxTokens: 0, signal })
+        const before = await total()
+        const { turns } = await conversation.recount({ ...chosen, signal })
+        const after = await total()
+        return { turns, tokensBefore: before.omittedTokens, tokensAfter: after.omittedTokens }
+      },
+    )
     const { turns, tokensBefore, tokensAfter } = facts
     const line = `${counted(turns, 'turn')} counted anew: ${count(tokensBefore)} tokens before, ${count(tokensAfter)} now.`
     output.write(`${values.json ? json({ ...key, ...facts }) : line}\n`)

@@ -47,7 +47,7 @@ now; 130 interrupted: what was encrypted anew stays.
       throw new WrongArgumentsError('Give --user ID or --users FILE.')
     const database = await databaseOf(values, surroundings)
     if (!database.codec) throw new WrongArgumentsError('--codec FILE is needed, or BACKSCROLL_CODEC.')
-    const totals = await withExistingStore(database, async (store) =>
+    const totals = await withExistingStore(database, surroundings, async (store) =>
       users === undefined
         ? { users: 1, ...(await store.reencrypt(String(user), surroundings)), failed: 0 }
         : reencryptEach(store, await idsIn(users, surroundings), surroundings),

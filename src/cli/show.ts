@@ -39,7 +39,7 @@ Exit codes: 0 done; 1 failed; 2 wrong arguments; 3 the database cannot be reache
     const turns = wholeNumber('--turns', values.turns, 1)
     const { output, signal } = surroundings
     const key = { userId: values.user, conversationId: values.conversation }
-    await withExistingStore(await databaseOf(values, surroundings), async (store) => {
+    await withExistingStore(await databaseOf(values, surroundings), surroundings, async (store) => {
       const { conversation, countedAs } = await storedConversation(store, key, surroundings)
       const view = await viewWindow(conversation, { maxTokens, retentionRatio, turns, signal })
       if (values.json) {

@@ -1,7 +1,7 @@
 import type { PostgresServer } from '../support/postgres-server.ts'
 
 /** `short` takes seconds and is for CI, `full` takes minutes. */
-export type Size = 'short' | 'full'
+type Size = 'short' | 'full'
 
 /** What a scenario is given. */
 export interface Surroundings {
