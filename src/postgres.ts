@@ -7,6 +7,7 @@ import type { StoreOptions } from './store/options.ts'
 
 export { conversations, migrations, schema, turns } from './dialect/postgres/schema.ts'
 export type { PostgresSession } from './dialect/postgres/queries.ts'
+export type { PolicyOptions } from './dialect/postgres/row-level-security/policies.ts'
 export type { ConversationStore } from './store/conversation-store.ts'
 
 /** What a store on a host's Postgres may be given. */

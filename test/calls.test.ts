@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { setImmediate, setTimeout } from 'node:timers/promises'
 import Sqlite from 'better-sqlite3'
 import postgres from 'postgres'
-import { describe, expect, inject, it, onTestFinished } from 'vitest'
+import { describe, expect, inject, it, onTestFinished, vi } from 'vitest'
 import { openStore, type ConversationStore, type StoredTurn } from '../src/index.ts'
 import { RESTLESS } from './support/codecs.ts'
 import { onEachDatabase } from './support/databases.ts'
@@ -194,6 +194,50 @@ describe('on postgres, a deadline', () => {
     await holding
     expect(await append()).toMatchObject({ position: 2 })
     expect(await expectConsistent(host, KEY)).toHaveLength(2)
+  })
+
+  it('that a lock makes a call miss piles up no connections, and leaves those of others alone', async () => {
+    await using host = await postgresHost()
+    await host.store.migrate()
+    const store = await openStore(host.url, { deadlineMs: 200, maxConnections: 2, migrate: false })
+    const slow = { userId: 'grace', conversationId: 'c' }
+    for (const key of [KEY, slow]) await store.conversation(key).append(turnOf('one'))
+    const [late, long] = [gate(), gate()]
+    const hold = async (userId: string, release: Promise<void>) => {
+      const locked = gate()
+      const held = host.client.begin(async (client) => {
+        await client`select * from backscroll_conversations where user_id = ${userId} for update`
+        locked.open()
+        await release
+      })
+      await locked.opened
+      return { held }
+    }
+    const holding = [await hold(KEY.userId, late.opened), await hold(slow.userId, long.opened)]
+    // It may take thirty times as long as the others, and does.
+    const forgetting = store.forgetUser(slow.userId)
+    await untilWaiting(host)
+    for (const turn of oneTo(12)) {
+      const append = store.conversation(KEY).append(turnOf(`late ${turn}`))
+      await expect(append).rejects.toMatchObject({ code: 'OUTCOME_UNKNOWN' })
+    }
+    const [waiting] = await host.client`
+      select count(*)::int as backends from pg_stat_activity
+      where datname = current_database() and wait_event_type = 'Lock'`
+    // Three pools of two at the most: the one in use, and two that were left.
+    expect(waiting?.['backends']).toBeLessThanOrEqual(6)
+    long.open()
+    expect(await forgetting).toEqual({ conversations: 1, turns: 1 })
+    late.open()
+    await Promise.all(holding.map(({ held }) => held))
+    await store.close()
+    await vi.waitFor(async () => {
+      const rows = await host.client`
+        select pid from pg_stat_activity
+        where datname = current_database() and query like '%backscroll_turns as t%' and pid <> pg_backend_pid()`
+      expect([...rows]).toEqual([])
+    })
+    await expectConsistent(host, KEY)
   })
 
   it('ends every call to a server that accepts and never answers', async () => {

@@ -194,6 +194,12 @@ describe('backscroll reencrypt', () => {
       1,
       'The file cannot be read',
     ],
+    [
+      'a list that names nobody, such as that of a query which failed',
+      ['--users', moduleOf('nobody', '\n'), ...at(ROTATING)],
+      1,
+      'The list names no user',
+    ],
     ['a module that is not there', at(join(folder, CANARY)), 1, 'cannot be loaded (ERR_'],
     [
       'a module that is no JavaScript',
@@ -211,7 +217,7 @@ describe('backscroll reencrypt', () => {
       'a module whose key is none',
       at(moduleOf('keyless', key('export const codec = encryption({ keys: { k: secret } })'))),
       1,
-      'The module of --codec cannot be loaded (INVALID_ARGUMENT).',
+      "In the module of --codec: The key 'k' must be 32 bytes",
     ],
     [
       'a module without a codec',

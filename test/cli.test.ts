@@ -433,7 +433,7 @@ onEachDatabase('a database without tables', (database) => {
     const { code, output, errors } = await runHere([...args, '--database', database.url])
     expect({ code, output }).toEqual({ code: 3, output: '' })
     expect(errors).toBe(
-      "backscroll: backscroll's tables are missing or outdated in this database. Run: backscroll migrate\n",
+      "backscroll: backscroll's tables are missing or outdated in this database. Run: backscroll migrate (on Postgres this role also needs usage on their schema, and the schema on its search_path)\n",
     )
     const names = database.name === 'sqlite' ? 'name from sqlite_master' : 'tablename from pg_tables'
     const tables = JSON.stringify(await runSql(database, `select ${names}`))

@@ -156,6 +156,20 @@ onEachDatabase('a store with encryption', (database) => {
     ])
   })
 
+  it.each([undefined, null, {}, Promise.resolve(undefined)])(
+    'stores nothing where its codec gives %o for a user',
+    async (given) => {
+      const codec = { forUser: () => given } as unknown as Codec
+      const store = await database.open({ codec })
+      const conversation = store.conversation({ userId: 'uncoded', conversationId: 'c' })
+      await expect(conversation.append([{ role: 'user', content: 'In clear?' }])).rejects.toMatchObject({
+        code: 'INVALID_ARGUMENT',
+        mayBeStored: false,
+      })
+      expect(await runSql(database, "select * from backscroll_turns where user_id = 'uncoded'")).toEqual([])
+    },
+  )
+
   it('that lacks the codec, or the key, says so, and still drops and erases', async () => {
     const key = newKey()
     const store = await database.open({ codec: ONE_KEY })

@@ -54,7 +54,7 @@ const CALLS: Record<string, (store: ConversationStore) => Promise<unknown>> = {
 }
 
 /** What is known not to have been applied and passes by itself. */
-const PASSING = ['40001', '40P01', '55P03', '53300', '57P03', '25006', '23505', '23502']
+const PASSING = ['40001', '40P01', '55P03', '53300', '57P03', '25006', '23505', '23502', '21000']
 /** What ends a connection, and leaves open what became of its statement. */
 const AMBIGUOUS = [
   '57P01',

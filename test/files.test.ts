@@ -477,6 +477,15 @@ describe('a file that is moved, deleted or replaced while a store has it open', 
     expect(existsSync(path)).toBe(false)
   })
 
+  it('is not seen in a blank around the path, such as a line break that came with a variable', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'backscroll-blank-'))
+    onTestFinished(() => rmSync(folder, { recursive: true, force: true }))
+    await using store = await openStore(`sqlite:${join(folder, 'chat.db')}\n`)
+    const conversation = store.conversation({ userId: 'ada', conversationId: 'c' })
+    expect(await conversation.append(turnOf('Hello.'))).toMatchObject({ position: 1 })
+    expect(await conversation.listTurns()).toHaveLength(1)
+  })
+
   it('is not seen where there is none: the process changed its folder, or the database is in memory', async () => {
     const before = process.cwd()
     onTestFinished(() => process.chdir(before))

@@ -61,7 +61,8 @@ describe('the examples in the documents', () => {
       if (notRun !== undefined) return expect(notRun, 'a reason for no-run').not.toBe('')
       expect(expected, 'at least one `// → …` that says what is printed').not.toBe('')
       const client = { OPENAI_API_KEY: 'none', OPENAI_BASE_URL: model.url }
-      const env = { ...process.env, ...client, DATABASE_URL: '', APP_DATABASE_URL: '' }
+      const key = { MASTER_KEY: randomBytes(32).toString('base64') }
+      const env = { ...process.env, ...client, ...key, DATABASE_URL: '', APP_DATABASE_URL: '' }
       const database = code.includes('process.env.DATABASE_URL') ? await createPostgres() : undefined
       if (database) env.DATABASE_URL = database.url
       const role =

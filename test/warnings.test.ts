@@ -58,6 +58,16 @@ describe('a warning of a host on sqlite', () => {
     expect(warnings[0]!.message).toMatch(/synchronous = full/)
   })
 
+  it('is told to who switches a file to the write-ahead log that had another before', async () => {
+    const { warnings, onWarning } = listener()
+    const { db } = await host([])
+    const { $client: client } = db
+    client.pragma('journal_mode = wal')
+    await sqliteStore(db, { onWarning }).examine()
+    expect(codesOf(warnings)).toEqual(['WEAK_DURABILITY'])
+    expect(client.pragma('synchronous', { simple: true })).toBe(1)
+  })
+
   it.each([
     [['synchronous = full'], undefined],
     [['journal_mode = wal', 'synchronous = full'], undefined],

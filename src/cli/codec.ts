@@ -1,6 +1,6 @@
 import { resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
-import type { Codec } from '../index.ts'
+import { BackscrollError, type Codec } from '../index.ts'
 import { reduceCause } from '../redact.ts'
 import { CommandError, EXIT, type Surroundings } from './command.ts'
 
@@ -24,11 +24,13 @@ export async function codecOf(
   )
 }
 
-/** What the module throws may hold a key: only its name and code are told. */
+/** What the module throws may hold a key: unless it is an error of backscroll's, only its name and code are told. */
 async function load(path: string): Promise<{ readonly codec?: unknown }> {
   try {
     return (await import(pathToFileURL(resolve(path)).href)) as { readonly codec?: unknown }
   } catch (error) {
+    if (error instanceof BackscrollError)
+      throw new CommandError(EXIT.failed, `In the module of --codec: ${error.message}`)
     const { name, code } = reduceCause(error)
     throw new CommandError(EXIT.failed, `The module of --codec cannot be loaded (${code ?? name}).`)
   }

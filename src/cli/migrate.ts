@@ -14,7 +14,9 @@ ${SHARED_HELP.database}
   --row-level-security Postgres: also makes the policies that keep users apart, for stores that are opened with
                        rowLevelSecurity. Run it as the owner of the tables
   --role NAME          grants this role, which must be neither the owner nor a superuser, what such a store needs
-  --print              prints the statements of --row-level-security, and runs nothing
+                       on the tables; usage on a schema other than public is yours to grant
+  --print              prints the statements of --row-level-security, and runs nothing. They are for the owner of tables
+                       that are there, in one transaction: psql --single-transaction -v ON_ERROR_STOP=1
 ${SHARED_HELP.json}
 ${SHARED_HELP.help}
 

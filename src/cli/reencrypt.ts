@@ -29,13 +29,14 @@ ${SHARED_HELP.help}
 
 No statement of backscroll reads across users, so the list is yours to make, as by:
   select distinct user_id from backscroll_conversations
+Under row-level security that finds nobody, unless a superuser runs it, or a role with BYPASSRLS.
 
 A user whose texts cannot be read is named by the line in FILE, and it goes on with the others.
 
 To rotate: give every app the new key, then make it current everywhere, then run this, then take the old key away.
 
-Exit codes: 0 done; 1 failed, also for one user of the list; 2 wrong arguments; 3 the database cannot be reached or used
-now; 130 interrupted: what was encrypted anew stays.
+Exit codes: 0 done; 1 failed, also for one user of the list, or when it names none; 2 wrong arguments; 3 the database
+cannot be reached or used now; 130 interrupted: what was encrypted anew stays.
 
   backscroll reencrypt --codec ./codec.js --user ada
   psql -Atc 'select distinct user_id from backscroll_conversations' | backscroll reencrypt --users -`,
@@ -52,6 +53,8 @@ now; 130 interrupted: what was encrypted anew stays.
         ? { users: 1, ...(await store.reencrypt(String(user), surroundings)), failed: 0 }
         : reencryptEach(store, await idsIn(users, surroundings), surroundings),
     )
+    // A list that could not be made is empty too, and a key taken away after it would take the texts along.
+    if (totals.users === 0) throw new CommandError(EXIT.failed, NO_USERS)
     surroundings.output.write(`${values.json ? json(totals) : report(totals)}\n`)
     if (totals.failed > 0) {
       throw new CommandError(
@@ -61,6 +64,10 @@ now; 130 interrupted: what was encrypted anew stays.
     }
   },
 }
+
+const NO_USERS =
+  'The list names no user: nothing was encrypted anew. Was it made by the owner of tables with row-level security, who ' +
+  'sees no rows?'
 
 const OPTIONS = {
   database: SHARED.database,

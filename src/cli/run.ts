@@ -60,7 +60,7 @@ function exitCodeOf(error: unknown): ExitCode {
 
 function reason(error: unknown, { signal }: Surroundings): string {
   if (error instanceof NotMigratedError) {
-    return "backscroll's tables are missing or outdated in this database. Run: backscroll migrate"
+    return "backscroll's tables are missing or outdated in this database. Run: backscroll migrate (on Postgres this role also needs usage on their schema, and the schema on its search_path)"
   }
   if (error instanceof CommandError || error instanceof BackscrollError) return oneLine(error)
   if (signal.aborted) return 'Interrupted.'

@@ -65,7 +65,7 @@ async function forgetAll(store: ConversationStore, users: Iterable<string>, pref
   for (const user of users) await store.forgetUser(user).catch((error: unknown) => failed.push(error))
   if (failed.length === 0) return
   throw new Broken(
-    `forgetUser failed with ${explain(failed[0])}, so that users whose ids begin with ${prefix} are left behind`,
+    `forgetUser failed with ${explain(failed[0])}, so that users whose ids begin with ${prefix} may be left behind`,
   )
 }
 

@@ -99,7 +99,8 @@ export interface ListConversationsOptions {
 export interface StoreOptions {
   /**
    * How long a call may take before it fails with a typed error, in milliseconds: 1 to 3,600,000, 10,000 by default.
-   * Calls that work through a whole conversation, and migrations, may take thirty times as long.
+   * Calls that work through a whole conversation, and migrations, may take thirty times as long. A codec's answer is waited
+   * for as long again, before the call.
    */
   readonly deadlineMs?: number | undefined
   /**

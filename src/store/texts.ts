@@ -6,6 +6,7 @@ import {
   MissingKeyError,
 } from '../errors.ts'
 import { inTime, isThenable, LATE } from '../in-time.ts'
+import { kindOf } from '../redact.ts'
 import { fromJson } from './codec.ts'
 import type { Codec, TextPlace, UserCodec } from './text-codec.ts'
 
@@ -35,7 +36,7 @@ export class Texts {
     signal?.throwIfAborted()
     try {
       const end = performance.now() + this.#deadlineMs
-      return new UserTexts(await inTime(this.#codec.forUser(userId), end, signal), this.#codec)
+      return encodedBy(await inTime(this.#codec.forUser(userId), end, signal), this.#codec)
     } catch (error) {
       if (error !== LATE) throw error
       throw new DatabaseUnavailableError(
@@ -48,7 +49,7 @@ export class Texts {
   ofNow(userId: string): UserTexts {
     if (!this.#codec) return PLAIN
     const codec = this.#codec.forUser(userId)
-    if (!isThenable(codec)) return new UserTexts(codec, this.#codec)
+    if (!isThenable(codec)) return encodedBy(codec, this.#codec)
     // Nobody waits for it any more.
     codec.then(undefined, () => {})
     throw new InvalidArgumentError(
@@ -61,6 +62,12 @@ export class Texts {
     if (this.#codec) return
     throw new InvalidArgumentError('reencrypt needs the codec to encrypt with: open the store with one.')
   }
+}
+
+/** @throws {InvalidArgumentError} for no codec, by which texts would be stored in clear. */
+function encodedBy(codec: UserCodec | undefined | null, options: Codec): UserTexts {
+  if (typeof codec?.encode === 'function') return new UserTexts(codec, options)
+  throw new InvalidArgumentError(`codec.forUser(userId) must give a UserCodec; got ${kindOf(codec)}.`)
 }
 
 /** One user's texts on their way into the rows and out of them. */

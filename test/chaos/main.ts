@@ -8,7 +8,7 @@ import { markdownTable, oneLineOf, type Line } from './table.ts'
 
 const HELP = `Injects faults into stores under load, and counts what was lost. Brings its own PostgreSQL.
 
-  npm run chaos                    every scenario in full, about 10 minutes
+  npm run chaos                    every scenario in full, some six minutes
   npm run chaos -- --short         every scenario in the form that CI runs
   npm run chaos -- --only NAME     one of them; ${SCENARIOS.filter(({ isDemonstration }) => isDemonstration).map(({ name }) => name)} runs only so
   npm run chaos -- --seed N        another draw; 1 by default
@@ -22,15 +22,23 @@ const OPTIONS = {
   help: { type: 'boolean', short: 'h' },
 } as const
 
+const SEE_HELP = 'See: npm run chaos -- --help'
+
 process.exitCode = await main(process.argv.slice(2))
 
 /** Gives the exit code: 1 when a promise broke, 2 when the arguments are wrong. */
 async function main(args: string[]): Promise<number> {
-  const { short, seed, only, help } = parseArgs({ args, options: OPTIONS }).values
-  const chosen = SCENARIOS.filter(({ name, isDemonstration }) => (only ? name === only : !isDemonstration))
-  if (help || chosen.length === 0 || !/^\d+$/.test(seed)) {
+  const options = optionsOf(args)
+  if (!options) return 2
+  const { short, seed, only, help } = options
+  if (help) {
     console.log(HELP)
-    return help ? 0 : 2
+    return 0
+  }
+  const chosen = SCENARIOS.filter(({ name, isDemonstration }) => (only ? name === only : !isDemonstration))
+  if (chosen.length === 0 || !/^\d+$/.test(seed)) {
+    console.error(`--only takes a name of the list, --seed a whole number. ${SEE_HELP}`)
+    return 2
   }
   const server = await startPostgres()
   try {
@@ -43,6 +51,17 @@ async function main(args: string[]): Promise<number> {
     return lines.every(({ kept }) => kept) ? 0 : 1
   } finally {
     await server.stop()
+  }
+}
+
+/** Undefined, and one line that says why, where they are wrong. */
+function optionsOf(args: string[]) {
+  try {
+    return parseArgs({ args, options: OPTIONS }).values
+  } catch (error) {
+    if (!(error instanceof TypeError)) throw error
+    console.error(`${error.message}. ${SEE_HELP}`)
+    return undefined
   }
 }
 

@@ -8,7 +8,7 @@ export interface PostgresClient {
     text: string,
     parameters: never[],
     options: { prepare: boolean },
-  ): { values(): Promise<readonly (readonly unknown[])[]> }
+  ): PromiseLike<unknown> & { values(): Promise<readonly (readonly unknown[])[]> }
 }
 
 /** Seconds that a connection may take to be made. */
@@ -18,16 +18,13 @@ const CONNECT_TIMEOUT_S = 5
  * the driver waits for a connection whose server ended it as if that were still to answer.
  */
 const CLOSE_TIMEOUT_S = 0.5
-/** Seconds that calls under way on a pool have to come to their end when the pool is left for another. */
-const LEAVE_TIMEOUT_S = 5
-
 /** A pool of our own, and how to close it. */
 export interface PostgresConnection {
   readonly session: PostgresSession
   readonly client: PostgresClient
   close(): Promise<void>
-  /** Takes no new calls, and gives those under way some time. */
-  leave(): void
+  /** Ends when the statements under way have: those of long calls are well, whatever held up another. */
+  leave(): Promise<void>
 }
 
 /**
@@ -66,12 +63,32 @@ function open(
       'The database URL cannot be read. Expected postgres://user:password@host:port/database.',
     )
   }
+  const running = keepRunning(client)
+  const close = () => client.end({ timeout: CLOSE_TIMEOUT_S })
   return {
     session: drizzle({ client }),
     client,
-    close: () => client.end({ timeout: CLOSE_TIMEOUT_S }),
-    leave: () => void client.end({ timeout: LEAVE_TIMEOUT_S }),
+    close,
+    async leave() {
+      // Ended while statements wait for a connection, the driver makes new ones for them, and never ends these.
+      while (running.size > 0) await Promise.allSettled(running)
+      await close()
+    },
   }
+}
+
+/** The statements of a client that have got no answer yet, drizzle's included. */
+function keepRunning(client: PostgresClient): ReadonlySet<PromiseLike<unknown>> {
+  const running = new Set<PromiseLike<unknown>>()
+  const unsafe = client.unsafe.bind(client)
+  client.unsafe = (...statement) => {
+    const query = unsafe(...statement)
+    const forget = () => void running.delete(query)
+    running.add(query)
+    query.then(forget, forget)
+    return query
+  }
+  return running
 }
 
 async function loadDriver() {

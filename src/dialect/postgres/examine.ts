@@ -46,7 +46,8 @@ function namesStatements(session: PostgresSession): boolean {
 
 const NOT_NAMED =
   "Row-level security on backscroll's tables binds this role, and this store does not name its users to it. Open the store " +
-  'with rowLevelSecurity: true.'
+  'with rowLevelSecurity: true, as a role that does not own the tables. Their owner only migrates: open it with migrate: ' +
+  'false, and call `store.migrate()`.'
 
 const WEAK_DURABILITY: StoreWarning = {
   code: 'WEAK_DURABILITY',

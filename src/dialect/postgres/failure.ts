@@ -10,9 +10,10 @@ import type { Failure } from '../dialect.ts'
 /**
  * Errors after which nothing was applied and a later try may work: a serialization failure, a deadlock, a lock that
  * could not be had, too many connections, a server that starts, one that is read-only while another takes its place, a
- * server that cannot be reached. And two by which an
- * append undoes itself, to be run again: a unique key (another call with the same idempotency key came first) and a
- * null (the conversation was erased meanwhile).
+ * server that cannot be reached. Two by which an append undoes itself, to be run again: a unique key (another call with
+ * the same idempotency key came first) and a null (the conversation was erased meanwhile). And two rows where a subquery
+ * takes one: a host's transaction that reads repeatably sees both the conversation that others erased and the one that it
+ * began anew itself.
  */
 const NOT_APPLIED = new Set([
   '40001',
@@ -29,6 +30,7 @@ const NOT_APPLIED = new Set([
   'ENOENT',
   '23505',
   '23502',
+  '21000',
 ])
 
 /** Errors after which a statement that was under way may or may not have been applied. */
@@ -62,15 +64,11 @@ export function explain(error: unknown): Failure {
   if (MISSING.has(code)) {
     return { error: new NotMigratedError(NOT_MIGRATED, { cause: error }), retry: 'never' }
   }
-  const message = code === NO_RIGHT ? RIGHT_MISSING : OTHER
-  return { error: new DatabaseError(message, { cause: error }), retry: 'never' }
+  return { error: new DatabaseError(REFUSALS.get(code) ?? OTHER, { cause: error }), retry: 'never' }
 }
 
 /** Undefined table, undefined column. */
 const MISSING = new Set(['42P01', '42703'])
-
-/** Insufficient privilege. */
-const NO_RIGHT = '42501'
 
 const UNAVAILABLE =
   'Postgres cannot be reached, or cannot take the statement now; the code of the cause says why. Nothing was written; try again later.'
@@ -79,5 +77,25 @@ const UNKNOWN =
   'repeat it with the same idempotency key, or look before writing again.'
 const NOT_MIGRATED = "backscroll's tables are missing or outdated here. Call `await store.migrate()` first."
 const RIGHT_MISSING =
-  "This role has not the rights on backscroll's tables, or on their schema, that the statement needs. Nothing was written."
+  "This role has not the rights on backscroll's tables, or on their schema, that the statement needs. Nothing was written. " +
+  'Migrate as the owner of the tables; as the owner, grant the role of the app select, insert, update and delete on ' +
+  'backscroll_conversations and backscroll_turns, select on backscroll_migrations, and usage on the schema.'
+const LOGIN_REFUSED =
+  'Postgres does not let this role in: look at its name, its password and pg_hba.conf. Nothing was written.'
 const OTHER = 'Postgres refused the statement. Nothing was written. The code of the cause is its SQLSTATE.'
+
+/** What an operator gets wrong most, by SQLSTATE. */
+const REFUSALS: ReadonlyMap<string, string> = new Map([
+  ['42501', RIGHT_MISSING],
+  ['28000', LOGIN_REFUSED],
+  ['28P01', LOGIN_REFUSED],
+  [
+    '3D000',
+    'There is no database of that name on the server. Nothing was written. Make it first: create database.',
+  ],
+  ['3F000', 'The search_path of this role names no schema that it may use. Nothing was written.'],
+  [
+    '42704',
+    'There is no role of that name, to which rights could be granted. Make it first: create role. Nothing was granted.',
+  ],
+])

@@ -38,6 +38,12 @@ export async function openPostgres(url: string, options: ConnectionOptions): Pro
   return new PostgresDialect(open(), { rowLevelSecurity, reopen: open })
 }
 
+/**
+ * The most pools that were left and still wait for an answer. The server does not notice that who waits for a lock has
+ * gone: a new pool for each call that a lock held up would take all of its connections.
+ */
+const MAX_LEFT = 2
+
 /** A host's session, or a pool of our own. */
 type Connection = Pick<PostgresConnection, 'session'> & Partial<PostgresConnection>
 
@@ -57,6 +63,7 @@ export class PostgresDialect implements Dialect<PostgresSession> {
   readonly #reopen: (() => PostgresConnection) | undefined
   #connection: Connection
   #queries: Queries
+  readonly #left = new Set<PostgresConnection>()
   /** When the connection was opened, by `performance.now()`. */
   #openedAt = performance.now()
 
@@ -196,17 +203,22 @@ export class PostgresDialect implements Dialect<PostgresSession> {
   }
 
   async close(): Promise<void> {
-    await this.#connection.close?.()
+    await Promise.all([this.#connection, ...this.#left].map((connection) => connection.close?.()))
   }
 
   /** The network may be silent for a quarter of an hour before the system calls a connection dead. */
   renew(start: number): void {
-    if (!this.#reopen || this.#openedAt > start) return
-    this.#connection.leave?.()
+    if (!this.#reopen || this.#openedAt > start || this.#left.size === MAX_LEFT) return
+    this.#leave(this.#connection as PostgresConnection)
     this.#connection = this.#reopen()
     this.#openedAt = performance.now()
     const { session, client } = this.#connection
     this.#queries = new Queries(session, { client, rowLevelSecurity: this.#rowLevelSecurity })
+  }
+
+  #leave(connection: PostgresConnection): void {
+    this.#left.add(connection)
+    void connection.leave().finally(() => this.#left.delete(connection))
   }
 
   within(transaction: PostgresSession): PostgresDialect {

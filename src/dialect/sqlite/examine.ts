@@ -9,6 +9,8 @@ const FULL = 2
 export function examine(session: SqliteSession): StoreWarning[] {
   const [main] = session.all<{ file: string | null }>(sql`pragma database_list`)
   if (!main?.file) return []
+  // SQLite lowers the setting of a write-ahead log when it next reads the file: a host may have switched to one just now.
+  session.all(sql`select 1 from sqlite_master limit 1`)
   const [setting] = session.all<{ synchronous: number }>(sql`pragma synchronous`)
   return setting && setting.synchronous < FULL ? [WEAK_DURABILITY] : []
 }

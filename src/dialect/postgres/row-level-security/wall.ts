@@ -60,7 +60,8 @@ async function look(session: PostgresSession): Promise<Found> {
 }
 
 const BY_OWNER = 'As the owner of the tables, run: backscroll migrate --row-level-security --role ROLE.'
-const MISSING = "backscroll's tables are missing or outdated here."
+const MISSING =
+  "backscroll's tables are missing or outdated here, or this role may not use their schema, or lacks it in its search_path."
 const NO_POLICIES = "backscroll's tables have no row-level security, or it is not forced."
 const OPENED =
   "Another permissive policy stands on backscroll's tables, which opens rows that theirs closes. Drop it, or make it restrictive."

@@ -19,7 +19,8 @@ export class OpenFiles {
 
   constructor(client: Client) {
     this.#client = client
-    this.#database = new KnownFile(resolve(client.name))
+    // Trimmed, as better-sqlite3 does itself before it opens the file.
+    this.#database = new KnownFile(resolve(client.name.trim()))
     this.#findLog()
   }
 
