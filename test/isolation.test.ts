@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
+import { PAIRS } from '../src/conformance/ids.ts'
 import { Conversation } from '../src/store/conversation.ts'
 import { ConversationStore } from '../src/store/conversation-store.ts'
 import { RESTLESS } from './support/codecs.ts'
@@ -206,38 +207,10 @@ onEachDatabase("another user's conversation of the same id", (database) => {
 })
 
 onEachDatabase('ids', (database) => {
-  /** Pairs of a user and a conversation that something less careful would take for one another. */
+  /** Those of the conformance suite, and the longest, which it cannot use: it puts something before each user's id. */
   const KEYS = [
-    ['a', 'b:c'],
-    ['a:b', 'c'],
-    ['a', 'b'],
-    ['ab', 'c'],
-    ['a', 'bc'],
-    ['A', 'b'],
-    ['a', 'B'],
-    ['a ', 'b'],
-    ['a', ' b'],
-    ['a', 'b '],
-    ['%', '%'],
-    ['_', '_'],
-    ['é', 'x'],
-    ['e\u0301', 'x'],
-    ['ß', 'x'],
-    ['ss', 'x'],
-    ['ı', 'I'],
-    ['i', 'İ'],
-    ["o'hara", `"; drop table backscroll_turns; --`],
-    ["o''hara", '\\'],
-    ['\\', "\\'"],
-    ['1', '01'],
-    ['01', '1'],
-    ['1e0', '1.0'],
-    ['null', 'undefined'],
+    ...PAIRS.filter(([userId]) => userId !== ''),
     ['__proto__', 'constructor'],
-    ['🙂', '👨‍👩‍👧'],
-    ['🙂', '👨'],
-    ['\u00a0', '\u200b'],
-    ['\n', '\t'],
     ['\ufeffa', 'b'],
     ['u'.repeat(512), 'c'.repeat(512)],
     ['u'.repeat(512), `${'c'.repeat(511)}d`],

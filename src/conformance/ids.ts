@@ -3,7 +3,7 @@ import { expectSame } from './expect.ts'
 import { said } from './turns.ts'
 
 /** Endings of user ids, and conversation ids, that something less careful would take for one another. */
-const PAIRS: readonly (readonly [user: string, conversation: string])[] = [
+export const PAIRS: readonly (readonly [user: string, conversation: string])[] = [
   ['a', 'b:c'],
   ['a:b', 'c'],
   ['a', 'b'],
