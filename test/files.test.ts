@@ -478,9 +478,7 @@ describe('a file that is moved, deleted or replaced while a store has it open', 
   })
 
   it('is not seen in a blank around the path, such as a line break that came with a variable', async () => {
-    const folder = mkdtempSync(join(tmpdir(), 'backscroll-blank-'))
-    onTestFinished(() => rmSync(folder, { recursive: true, force: true }))
-    await using store = await openStore(`sqlite:${join(folder, 'chat.db')}\n`)
+    await using store = await openStore(`sqlite:${join(folder(), 'chat.db')}\n`)
     const conversation = store.conversation({ userId: 'ada', conversationId: 'c' })
     expect(await conversation.append(turnOf('Hello.'))).toMatchObject({ position: 1 })
     expect(await conversation.listTurns()).toHaveLength(1)

@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { promisify } from 'node:util'
 import Sqlite from 'better-sqlite3'
+import type { SQL } from 'drizzle-orm'
 import { drizzle as drizzleSqlite } from 'drizzle-orm/better-sqlite3'
 import { drizzle as drizzlePostgres } from 'drizzle-orm/postgres-js'
 import postgres from 'postgres'
@@ -13,6 +14,7 @@ import { openStore, type OpenStoreOptions, type StoreOptions, type StoreWarning 
 import { postgresStore } from '../src/postgres.ts'
 import { sqliteStore } from '../src/sqlite.ts'
 import { createPostgres, type Created } from './support/databases.ts'
+import { postgresHost } from './support/hosts.ts'
 import { oneTo, turnOf } from './support/inspect.ts'
 import { createRole, runAsAdmin, type Role } from './support/roles.ts'
 
@@ -191,6 +193,16 @@ describe('a warning on postgres', () => {
       expect(warnings).toEqual([])
     }
     await runAsAdmin(`alter role ${role.name} reset all`, created.url)
+  })
+
+  it('is looked for with a driver that gives its rows within an object, as others than postgres.js do', async () => {
+    await using host = await postgresHost()
+    const execute = host.db.execute.bind(host.db)
+    host.db.execute = (async (query: SQL) => ({ rows: [...(await execute(query))] })) as never
+    await runAsAdmin(`alter database ${new URL(host.url).pathname.slice(1)} set synchronous_commit = off`)
+    const { warnings, onWarning } = listener()
+    await postgresStore(host.db, { onWarning }).examine()
+    expect(codesOf(warnings)).toEqual(['WEAK_DURABILITY'])
   })
 
   it('is not given of named statements without a pooler', async () => {

@@ -1,17 +1,16 @@
 import { sql } from 'drizzle-orm'
 import { RowLevelSecurityError } from '../../errors.ts'
 import type { StoreWarning } from '../dialect.ts'
-import { withoutHoles, type PostgresSession } from './queries.ts'
+import type { PostgresSession } from './queries.ts'
+import { rowsOf } from './statements/rows.ts'
 import { TABLES } from './row-level-security/policies.ts'
 
-/** What is asked of the server, and what postgres.js knows of the connection that answered. */
-interface Settings extends ReadonlyArray<{
+/** What is asked of the server. */
+interface Settings {
   readonly commit: string
   readonly fsync: string
   readonly pid: number
   readonly walled: boolean
-}> {
-  readonly state?: { readonly pid: number }
 }
 
 const SETTINGS = sql.raw(`
@@ -26,13 +25,14 @@ const SETTINGS = sql.raw(`
  * like conversations that nobody has begun.
  */
 export async function examine(session: PostgresSession, isWalled: boolean): Promise<StoreWarning[]> {
-  const settings = (await session.execute(SETTINGS)) as unknown as Settings
-  const [server] = withoutHoles(settings) as [Settings[number]]
+  const answer: unknown = await session.execute(SETTINGS)
+  const [server] = rowsOf<Settings>(answer) as [Settings]
   if (server.walled && !isWalled) throw new RowLevelSecurityError(NOT_NAMED)
   const warnings: StoreWarning[] = []
   if (server.commit === 'off' || server.fsync === 'off') warnings.push(WEAK_DURABILITY)
   // A pooler hands out process ids of its own for cancelling; the server itself tells its true one both times.
-  const isPooled = settings.state !== undefined && settings.state.pid !== server.pid
+  const { state } = answer as { readonly state?: { readonly pid: number } }
+  const isPooled = state !== undefined && state.pid !== server.pid
   // What names its user is sent as one text, and so under no name.
   if (isPooled && !isWalled && namesStatements(session)) warnings.push(POOLED_STATEMENTS)
   return warnings

@@ -1,6 +1,7 @@
 import { sql } from 'drizzle-orm'
 import { readMigrations, type Migration } from '../migrations.ts'
-import { withoutHoles, type PostgresSession } from './queries.ts'
+import type { PostgresSession } from './queries.ts'
+import { withoutHoles } from './statements/rows.ts'
 import { migrations } from './schema.ts'
 
 /** Names the lock that migrating processes queue at. Any number does, as long as it stays the same. */

@@ -10,6 +10,7 @@ import { append } from './statements/append.ts'
 import { forgetUser } from './statements/forget-user.ts'
 import { replaceCounts } from './statements/replace-counts.ts'
 import { rewind } from './statements/rewind.ts'
+import { withoutHoles } from './statements/rows.ts'
 import { setMetadata } from './statements/set-metadata.ts'
 import type { Statement } from './statements/statement.ts'
 import { TEXT_STATEMENTS } from './texts.ts'
@@ -73,16 +74,6 @@ export class Queries {
     if (!run) this.#built.set(name, (run = build(name, this.#session, this.#running)))
     return withoutHoles(await run({ ...values }))
   }
-}
-
-/**
- * The rows of an answer. When a connection broke within one, postgres.js 3.4.9 begins the first answer on the connection
- * that takes its place with as many holes as rows had come. Taken for rows, they say something else: of an append, that
- * it was refused, so that it is made again.
- */
-export function withoutHoles<T>(answer: readonly T[]): T[] {
-  // A hole is no element: `filter` passes over it.
-  return answer.filter(() => true)
 }
 
 function build(name: StatementName, session: PostgresSession, { client, rowLevelSecurity }: Running): Run {

@@ -1,6 +1,7 @@
 import { sql } from 'drizzle-orm'
 import { USER_SETTING } from './policies.ts'
 import type { PostgresSession } from '../queries.ts'
+import { rowsOf } from '../statements/rows.ts'
 
 /**
  * Runs a statement as one user's, for row-level security: the user is named and the statement run in one text, which is
@@ -18,8 +19,8 @@ export async function runAsUser(
 ): Promise<readonly (readonly unknown[])[]> {
   const bound = statement.replace(/\$(\d+)/g, (_, number) => literal(params[Number(number) - 1]))
   const text = `select set_config('${USER_SETTING}', ${literal(userId)}, true);\n${bound}`
-  const results = (await session.execute(sql.raw(text))) as unknown as readonly (readonly object[])[]
-  return results.at(-1)!.map((row) => Object.values(row))
+  const [, rows] = (await session.execute(sql.raw(text))) as unknown as readonly [unknown, unknown]
+  return rowsOf<object>(rows).map((row) => Object.values(row))
 }
 
 function literal(value: unknown): string {

@@ -1,7 +1,8 @@
 import { sql } from 'drizzle-orm'
 import { NotMigratedError, RowLevelSecurityError } from '../../../errors.ts'
 import { isMigrated } from '../migrate.ts'
-import { withoutHoles, type PostgresSession } from '../queries.ts'
+import type { PostgresSession } from '../queries.ts'
+import { rowsOf } from '../statements/rows.ts'
 import { grants, policies, POLICY, TABLES, USER_SETTING, type PolicyOptions } from './policies.ts'
 
 /** Whether a policy is the one that `policies` makes: for every command and role, by the setting that names the user. */
@@ -54,8 +55,7 @@ export async function makeWall(session: PostgresSession, options: PolicyOptions)
 const ONE_AT_A_TIME = 'lock table backscroll_migrations in share row exclusive mode;\n'
 
 async function look(session: PostgresSession): Promise<Found> {
-  const answer = (await session.execute(wall)) as unknown as readonly Found[]
-  const [found] = withoutHoles(answer) as [Found]
+  const [found] = rowsOf<Found>(await session.execute(wall)) as [Found]
   return found
 }
 
