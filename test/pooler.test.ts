@@ -318,7 +318,9 @@ describeBehindPgBouncer('behind PgBouncer with two connections to the server', (
     await holdingBoth(url, async () => {
       const { code, cause } = await outcomeOf(conversation.append(turnOf('without a key')))
       // PgBouncer says 08P01 and ends the connection; postgres.js passes on the end only.
-      expect({ code, cause }).toEqual({ code: 'OUTCOME_UNKNOWN', cause: 'CONNECTION_CLOSED' })
+      expect(code).toBe('OUTCOME_UNKNOWN')
+      // Which of the two depends on whether the socket's end or its reset comes first.
+      expect(['CONNECTION_CLOSED', 'ECONNRESET']).toContain(cause)
       // Tried again until there is a connection.
       keyed = conversation.append(turnOf('with a key'), { idempotencyKey: 'k' })
       await outcomeOf(conversation.append(turnOf('without a key either')))
