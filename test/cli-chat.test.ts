@@ -91,6 +91,15 @@ function sent(server: ModelServer, request: number): Message[] {
   return (server.requests[request]!.body as { messages: Message[] }).messages
 }
 
+it('a chat in memory remembers for as long as it lasts', async () => {
+  const chat = ['chat', '--database', 'sqlite::memory:']
+  const ended = await runCli(chat, { input: 'my name is Ada\nwhat is my name?\n', environment: NO_KEY })
+  expect(ended).toMatchObject({
+    code: 0,
+    output: 'backscroll-local> Noted: your name is Ada.\nbackscroll-local> Your name is Ada.\n',
+  })
+})
+
 onEachDatabase('a chat', (database) => {
   let conversationId: string
   let count = 0

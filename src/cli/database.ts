@@ -67,8 +67,8 @@ export async function withStore<T>(
   surroundings: Surroundings,
   work: (store: ConversationStore) => Promise<T>,
 ): Promise<T> {
-  await migrate(database.url, surroundings)
-  await using store = await openExamined(database, surroundings, { maxTurnCharacters: MAX_TURN_CHARACTERS })
+  const options = { maxTurnCharacters: MAX_TURN_CHARACTERS }
+  await using store = await openExamined(database, surroundings, { options, isToMigrate: true })
   return await work(store)
 }
 
@@ -89,12 +89,14 @@ export async function migrate(
 async function openExamined(
   { url, codec }: Database,
   { errors, signal }: Surroundings,
-  more?: OpenStoreOptions,
+  { options: more = {}, isToMigrate = false }: { options?: OpenStoreOptions; isToMigrate?: boolean } = {},
 ): Promise<ConversationStore> {
   const onWarning = ({ message }: StoreWarning) => void errors.write(`backscroll: warning: ${message}\n`)
   const options = { ...more, migrate: false, codec, onWarning }
   const store = await openStore(url, options)
   try {
+    // On this one: a database in memory has no other.
+    if (isToMigrate) await store.migrate({ signal })
     await store.examine({ signal })
     return store
   } catch (error) {
