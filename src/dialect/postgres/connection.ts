@@ -18,6 +18,7 @@ const CONNECT_TIMEOUT_S = 5
  * the driver waits for a connection whose server ended it as if that were still to answer.
  */
 const CLOSE_TIMEOUT_S = 0.5
+
 /** A pool of our own, and how to close it. */
 export interface PostgresConnection {
   readonly session: PostgresSession
