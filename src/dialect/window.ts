@@ -21,23 +21,38 @@ const running = sql.raw(
 )
 
 /**
- * The conversation's row and the newest whole turns that fit: one statement. Bind `userId`, `conversationId`,
- * `maxTokens` (0 or more) and `step` (1 or more).
+ * The position at which the window starts; null when not even the newest turn fits.
  *
- * `cumulative_tokens > cut` bounds the scan to the rows that are returned and at most one more; `running` decides.
- * The bound from above is always true. It is there for Postgres' planner, which cannot know the cut: it takes a range
- * that is bounded on one side for a third of the conversation, and may then read all of it; on both sides, for 0.5 %.
+ * `cumulative_tokens > cut` bounds the scan to the turns of the window and at most one more; `running` decides. The bound
+ * from above is always true. It is there for Postgres' planner, which cannot know the cut: it takes a range that is
+ * bounded on one side for a third of the conversation, and may then read all of it; on both sides, for 0.5 %.
  *
  * The newest turn stays whenever it fits by itself, also when a step puts the cut inside it.
  */
-export const windowPage = page(sql`
-  select ${TURN_COLUMNS}
+const start = sql`
+  select min(position)
   from (
-    select ${TURN_COLUMNS}, ${running} as running
+    select position, token_count, ${running} as running
     ${turnRows}
       and cumulative_tokens > (select case when ${cut} < total_tokens then ${cut} else total_tokens - 1 end from head)
       and cumulative_tokens <= (select total_tokens from head)
   ) as newest
   where running <= (select total_tokens - (${cut}) from head)
-     or (running = token_count and running <= (select ${maxTokens} + newest_saving from head))
+     or (running = token_count and running <= (select ${maxTokens} + newest_saving from head))`
+
+/**
+ * The conversation's row and the newest whole turns that fit: one statement. Bind `userId`, `conversationId`,
+ * `maxTokens` (0 or more) and `step` (1 or more).
+ *
+ * The window function reads counts only. What it finds is where to start reading turns, so that their texts are read once
+ * and pass through nothing on their way out. The bound from above is always true here as well, and for the same reason; and
+ * the order is there so that of three indexes that begin alike Postgres takes the one that knows positions, also when its
+ * statistics are old and tell it that the conversation has no turns.
+ */
+export const windowPage = page(sql`
+  select ${TURN_COLUMNS}
+  ${turnRows}
+    and position >= (${start})
+    and position <= (select newest_position from head)
+  order by position
 `)
