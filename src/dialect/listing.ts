@@ -19,8 +19,8 @@ export function listing({ microseconds, before }: UpdatedAt): SQL {
   return sql`(
     select id, turn_count, total_tokens, created_at, ${microseconds} as updated_at, metadata
     from backscroll_conversations
-    where user_id = ${sql.placeholder('userId')}
-      and (updated_at, id) < (${before}, ${sql.placeholder('conversationId')})
+    where user_id = ${text('userId')}
+      and (updated_at, id) < (${before}, ${text('conversationId')})
     order by backscroll_conversations.updated_at desc, id desc
     limit ${sql.placeholder('limit')}
   ) as listed`
@@ -61,7 +61,7 @@ export function toConversationRow(
 export const walk = sql`(
   select id, metadata
   from backscroll_conversations
-  where user_id = ${sql.placeholder('userId')} and id > ${text('after')}
+  where user_id = ${text('userId')} and id > ${text('after')}
   order by id
   limit ${sql.placeholder('limit')}
 ) as walked`

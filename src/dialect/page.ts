@@ -2,8 +2,8 @@ import { sql, type SQL } from 'drizzle-orm'
 import { bigint, text } from './bind.ts'
 import type { Head, Page, TurnRow } from './dialect.ts'
 
-const userId = sql.placeholder('userId')
-const conversationId = sql.placeholder('conversationId')
+const userId = text('userId')
+const conversationId = text('conversationId')
 
 /** What a page tells of the conversation, framing last since it may hold spaces. Its metadata is not read. */
 const HEAD_COLUMNS = [
@@ -83,8 +83,9 @@ export const PAGE_FIELDS = { head: sql`head`, ...TURN_FIELDS }
 export function toPage(rows: readonly (readonly unknown[])[], toDate: (value: unknown) => Date): Page {
   let head: Head | undefined
   const turns: TurnRow[] = []
-  for (const [packed, ...columns] of rows) {
-    const turn = toTurn(columns, toDate)
+  for (const row of rows) {
+    const packed = row[0]
+    const turn = toTurn(row, 1, toDate)
     if (packed === null) turns.push(turn)
     else head = toHead(packed as string, turn.createdAt)
   }
@@ -107,16 +108,15 @@ function toHead(packed: string, createdAt: Date): Head {
   }
 }
 
-/** Reads a turn from its {@link TURN_COLUMNS}. */
+/** Reads a turn from its {@link TURN_COLUMNS}, which stand in the row from the place `first` on. */
 // Number(…) because postgres.js gives a bigint as a string. None of these can reach 2^53: a turn adds less than 2^31.
-export function toTurn(row: readonly unknown[], toDate: (value: unknown) => Date): TurnRow {
-  const [position, tokenCount, cumulativeTokens, messages, createdAt, metadata] = row
+export function toTurn(row: readonly unknown[], first: number, toDate: (value: unknown) => Date): TurnRow {
   return {
-    position: Number(position),
-    tokenCount: Number(tokenCount),
-    cumulativeTokens: Number(cumulativeTokens),
-    messages: messages as string,
-    createdAt: toDate(createdAt),
-    metadata: metadata as string | null,
+    position: Number(row[first]),
+    tokenCount: Number(row[first + 1]),
+    cumulativeTokens: Number(row[first + 2]),
+    messages: row[first + 3] as string,
+    createdAt: toDate(row[first + 4]),
+    metadata: row[first + 5] as string | null,
   }
 }

@@ -1,5 +1,6 @@
 import { and, desc, eq, getTableColumns, gt, lte, sql, type SQL } from 'drizzle-orm'
 import type { BaseSQLiteDatabase } from 'drizzle-orm/sqlite-core'
+import { bigint, text } from '../bind.ts'
 import { listing, LISTING_FIELDS, walk, WALK_FIELDS } from '../listing.ts'
 import { keyPage, newestPage, oldestPage, PAGE_FIELDS } from '../page.ts'
 import { windowPage } from '../window.ts'
@@ -11,8 +12,11 @@ export type SqliteSession = BaseSQLiteDatabase<'sync', { readonly changes: numbe
 
 const p = sql.placeholder
 
-const thisConversation = and(eq(conversations.userId, p('userId')), eq(conversations.id, p('conversationId')))
-const itsTurns = and(eq(turns.userId, p('userId')), eq(turns.conversationId, p('conversationId')))
+const thisConversation = and(
+  eq(conversations.userId, text('userId')),
+  eq(conversations.id, text('conversationId')),
+)
+const itsTurns = and(eq(turns.userId, text('userId')), eq(turns.conversationId, text('conversationId')))
 
 /** What every insert of a conversation's row binds. */
 const newRow = {
@@ -93,7 +97,7 @@ export class Queries {
     this.#session
       .select(turnFields)
       .from(turns)
-      .where(and(itsTurns, eq(turns.idempotencyKey, p('idempotencyKey'))))
+      .where(and(itsTurns, eq(turns.idempotencyKey, text('idempotencyKey'))))
       .prepare(),
   )
 
@@ -102,7 +106,7 @@ export class Queries {
     this.#session
       .select({ ...turnFields, closingTokenCount: turns.closingTokenCount })
       .from(turns)
-      .where(and(itsTurns, lte(turns.position, p('position'))))
+      .where(and(itsTurns, lte(turns.position, bigint('position'))))
       .orderBy(desc(turns.position))
       .limit(1)
       .prepare(),
@@ -111,7 +115,7 @@ export class Queries {
   readonly dropTurnsAfter = lazily(() =>
     this.#session
       .delete(turns)
-      .where(and(itsTurns, gt(turns.position, p('position'))))
+      .where(and(itsTurns, gt(turns.position, bigint('position'))))
       .prepare(),
   )
 
@@ -123,7 +127,7 @@ export class Queries {
         closingTokenCount: sql`${p('closingTokenCount')}`,
         cumulativeTokens: sql`${p('cumulativeTokens')}`,
       })
-      .where(and(itsTurns, eq(turns.position, p('position'))))
+      .where(and(itsTurns, eq(turns.position, bigint('position'))))
       .prepare(),
   )
 
