@@ -26,6 +26,10 @@ export interface SqliteConnection {
    * @throws {OutcomeUnknownError} when that happened meanwhile.
    */
   readonly write: Run
+  /**
+   * The same in one transaction, which holds the write lock from its start: no two writers see the same last position.
+   */
+  readonly writeAtomically: Run
   /** Gives the file a write-ahead log, for good, so that readers and a writer do not wait for each other. */
   useWriteAheadLog(): void
   close(): void
@@ -52,6 +56,15 @@ export async function connect(path: string): Promise<SqliteConnection> {
       return client.memory ? undefined : new OpenFiles(client)
     })
     const run = waitingOnceATurn(client)
+    // Made once: better-sqlite3 makes a handful of functions for each that it is given.
+    const transaction = client.transaction((work: () => unknown) => work())
+    const write: Run = (work) => {
+      leaveTransaction(client)
+      files?.checkBeforeWrite()
+      const result = run(work)
+      files?.checkAfterWrite()
+      return result
+    }
     return {
       session: drizzle({ client }),
       read(work) {
@@ -59,13 +72,8 @@ export async function connect(path: string): Promise<SqliteConnection> {
         files?.checkBeforeRead()
         return run(work)
       },
-      write(work) {
-        leaveTransaction(client)
-        files?.checkBeforeWrite()
-        const result = run(work)
-        files?.checkAfterWrite()
-        return result
-      },
+      write,
+      writeAtomically: <T>(work: () => T) => write(() => transaction.immediate(work) as T),
       useWriteAheadLog: () => void client.pragma('journal_mode = wal'),
       close: () => client.close(),
     }

@@ -54,6 +54,7 @@ export class SqliteDialect implements SyncDialect<SqliteSession> {
   readonly #queries: Queries
   readonly #read: Run
   readonly #write: Run
+  readonly #atomically: Run
   readonly #useWriteAheadLog: () => void
   readonly #close: () => void
 
@@ -62,6 +63,7 @@ export class SqliteDialect implements SyncDialect<SqliteSession> {
     {
       read = run,
       write = run,
+      writeAtomically = (work) => session.transaction(work, { behavior: 'immediate' }),
       useWriteAheadLog = () => {},
       close = () => {},
     }: Partial<SqliteConnection> = {},
@@ -74,6 +76,7 @@ export class SqliteDialect implements SyncDialect<SqliteSession> {
     this.#queries = new Queries(session)
     this.#read = read
     this.#write = write
+    this.#atomically = writeAtomically
     this.#useWriteAheadLog = useWriteAheadLog
     this.#close = close
     this.inTransaction = inTransaction
@@ -236,10 +239,6 @@ export class SqliteDialect implements SyncDialect<SqliteSession> {
       )
     }
     return new SqliteDialect(transaction, {}, { inTransaction: true })
-  }
-
-  #atomically<T>(work: () => T): T {
-    return this.#write(() => this.#session.transaction(work, { behavior: 'immediate' }))
   }
 }
 
