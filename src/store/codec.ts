@@ -69,43 +69,58 @@ function notATurn(value: unknown): InvalidMessageError {
 }
 
 function checkMessage(message: unknown, index: number): void {
-  const wrong = (what: string, value: unknown) =>
-    new InvalidMessageError(`messages[${index}]${what}; got ${kindOf(value)}.`)
-  if (!isObject(message)) throw wrong(' must be an object with a role and content', message)
-  const { role, content, name, refusal, tool_calls: toolCalls, tool_call_id: toolCallId } = message
-  if (!ROLES.includes(role as string)) throw wrong(`.role must be one of ${ROLES.join(', ')}`, role)
-
-  const mayBeEmpty = role === 'assistant' && (content === null || content === undefined)
-  if (!mayBeEmpty && typeof content !== 'string' && !Array.isArray(content)) {
-    throw wrong(
-      '.content must be a string or an array of content parts (null only from an assistant)',
-      content,
-    )
-  }
-  if (Array.isArray(content))
-    for (const part of content) checkPart(part, (what) => wrong(`.content: ${what}`, part))
-  // Servers that speak OpenAI's protocol send null for what is not there.
-  for (const [field, text] of Object.entries({ name, refusal, tool_call_id: toolCallId })) {
-    if (text !== undefined && text !== null && typeof text !== 'string')
-      throw wrong(`.${field} must be a string`, text)
-  }
-  if (
-    toolCalls !== undefined &&
-    toolCalls !== null &&
-    !(Array.isArray(toolCalls) && toolCalls.every(isObject))
-  ) {
-    throw wrong('.tool_calls must be an array of objects', toolCalls)
-  }
+  const fault = faultOf(message)
+  if (fault) throw new InvalidMessageError(`messages[${index}]${fault.what}; got ${kindOf(fault.found)}.`)
 }
 
-function checkPart(part: unknown, wrong: (what: string) => InvalidMessageError): void {
-  if (!isObject(part) || typeof part['type'] !== 'string')
-    throw wrong('each part must be an object with a type')
-  if (part['type'] === 'text' && typeof part['text'] !== 'string')
-    throw wrong('a part of type text must have a text')
-  if (part['type'] === 'refusal' && typeof part['refusal'] !== 'string') {
-    throw wrong('a part of type refusal must have a refusal')
+/** Where a message is not in OpenAI chat form, what it must be there, and what was found instead. */
+interface Fault {
+  readonly what: string
+  readonly found: unknown
+}
+
+/** Runs for every message that is loaded, and so makes nothing where there is no fault. */
+function faultOf(message: unknown): Fault | undefined {
+  if (!isObject(message)) return { what: ' must be an object with a role and content', found: message }
+  const { role, content, name, refusal, tool_calls: toolCalls, tool_call_id: toolCallId } = message
+  if (!ROLES.includes(role as string)) {
+    return { what: `.role must be one of ${ROLES.join(', ')}`, found: role }
   }
+  if (Array.isArray(content)) {
+    for (const part of content) {
+      const what = faultOfPart(part)
+      if (what !== undefined) return { what: `.content: ${what}`, found: part }
+    }
+  } else if (typeof content !== 'string' && !(role === 'assistant' && isMissing(content))) {
+    const what = '.content must be a string or an array of content parts (null only from an assistant)'
+    return { what, found: content }
+  }
+  if (!isTextOrMissing(name)) return { what: '.name must be a string', found: name }
+  if (!isTextOrMissing(refusal)) return { what: '.refusal must be a string', found: refusal }
+  if (!isTextOrMissing(toolCallId)) return { what: '.tool_call_id must be a string', found: toolCallId }
+  if (!isMissing(toolCalls) && !(Array.isArray(toolCalls) && toolCalls.every(isObject))) {
+    return { what: '.tool_calls must be an array of objects', found: toolCalls }
+  }
+  return undefined
+}
+
+function faultOfPart(part: unknown): string | undefined {
+  if (!isObject(part) || typeof part['type'] !== 'string') return 'each part must be an object with a type'
+  if (part['type'] === 'text' && typeof part['text'] !== 'string')
+    return 'a part of type text must have a text'
+  if (part['type'] === 'refusal' && typeof part['refusal'] !== 'string') {
+    return 'a part of type refusal must have a refusal'
+  }
+  return undefined
+}
+
+/** Servers that speak OpenAI's protocol send null for what is not there. */
+function isMissing(value: unknown): value is null | undefined {
+  return value === null || value === undefined
+}
+
+function isTextOrMissing(value: unknown): boolean {
+  return isMissing(value) || typeof value === 'string'
 }
 
 /**

@@ -111,10 +111,11 @@ export class UserTexts {
   }
 
   decodeTurn(conversationId: string, row: TurnRow): TurnRow {
+    if (!this.#codec) return checkClear(row)
     const messages = this.decode(row.messages, { conversationId, kind: 'messages' })
     const metadata =
       row.metadata === null ? null : this.decode(row.metadata, { conversationId, kind: 'metadata' })
-    return this.#codec ? { ...row, messages, metadata } : row
+    return { ...row, messages, metadata }
   }
 
   decodePage(conversationId: string, { head, turns }: Page): Page {
@@ -128,6 +129,12 @@ export class UserTexts {
 }
 
 const PLAIN = new UserTexts()
+
+/** @throws {MissingKeyError} for a turn that is encrypted. */
+function checkClear(row: TurnRow): TurnRow {
+  if (row.messages.startsWith(MARK) || row.metadata?.startsWith(MARK)) throw new MissingKeyError(NO_CODEC)
+  return row
+}
 
 function unmarked(stored: string): string {
   return (fromJson(stored) as string).slice('backscroll:'.length)
