@@ -130,7 +130,8 @@ export interface Forgotten {
 /** What a dialect may be told when it opens a database itself. */
 export interface ConnectionOptions {
   readonly maxConnections: number
-  readonly preparedStatements: boolean
+  /** By default, where there is no pooler. */
+  readonly preparedStatements: boolean | undefined
   readonly rowLevelSecurity: boolean
 }
 

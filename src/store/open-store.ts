@@ -24,7 +24,8 @@ export async function openStore(url: string, options?: OpenStoreOptions): Promis
   const isWalled = checkFlag('rowLevelSecurity', rowLevelSecurity ?? false)
   const dialect = await openDialect(url, {
     maxConnections: checkWhole('maxConnections', maxConnections ?? 10, 1, 1000),
-    preparedStatements: checkFlag('preparedStatements', preparedStatements ?? false),
+    preparedStatements:
+      preparedStatements === undefined ? undefined : checkFlag('preparedStatements', preparedStatements),
     rowLevelSecurity: isWalled,
   })
   const store = isSync(dialect)

@@ -128,8 +128,9 @@ export interface OpenStoreOptions extends StoreOptions {
   /** Postgres: the most connections of the pool, 1 to 1,000, 10 by default. */
   readonly maxConnections?: number | undefined
   /**
-   * Postgres: true saves a round trip a call by named statements. Leave it false, the default, behind a pooler in
-   * transaction mode that does not know them (PgBouncer before 1.21).
+   * Postgres: whether the server keeps statements under names, which saves it the planning of each, and a call a round trip.
+   * By default it does, unless there is a pooler in between: in transaction mode most mix up names. True behind one that
+   * keeps track of them (PgBouncer from 1.21 on, with `max_prepared_statements`).
    */
   readonly preparedStatements?: boolean | undefined
   /**

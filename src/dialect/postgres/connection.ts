@@ -47,8 +47,8 @@ function open(
   try {
     client = postgres(url, {
       max: maxConnections,
-      // Named statements hang or fail behind PgBouncer in transaction mode. Without them a call takes two round trips.
-      prepare: preparedStatements,
+      // Whether a statement is kept under a name is said with each, once it is known whether there is a pooler.
+      prepare: preparedStatements ?? true,
       // A connection that dies during the driver's own query for types ends the process (postgres.js #1192).
       fetch_types: false,
       connect_timeout: CONNECT_TIMEOUT_S,

@@ -17,14 +17,26 @@ const SETTINGS = sql.raw(`
   select current_setting('synchronous_commit') as commit, current_setting('fsync') as fsync, pg_backend_pid() as pid,
          ${TABLES.map((table) => `coalesce(row_security_active(to_regclass('${table}')), false)`).join(' or ')} as walled`)
 
+/** What is to be known of a database before the first call. */
+export interface Examined {
+  /** Settings under which what a store promises does not hold. */
+  readonly warnings: StoreWarning[]
+  /** Whether there is a pooler between here and the server, which may give each transaction another connection to it. */
+  readonly isPooled: boolean
+}
+
 /**
- * Settings under which what a store promises does not hold.
+ * Looks at the server's settings, and for a pooler before it.
  *
  * @param isWalled whether the store names its users to row-level security.
+ * @param isNamed whether its statements are kept under names even where there is a pooler.
  * @throws {RowLevelSecurityError} when it does not, and policies bind its role: it would see no rows at all, which looks
  * like conversations that nobody has begun.
  */
-export async function examine(session: PostgresSession, isWalled: boolean): Promise<StoreWarning[]> {
+export async function examine(
+  session: PostgresSession,
+  { isWalled, isNamed }: { readonly isWalled: boolean; readonly isNamed: boolean },
+): Promise<Examined> {
   const answer: unknown = await session.execute(SETTINGS)
   const [server] = rowsOf<Settings>(answer) as [Settings]
   if (server.walled && !isWalled) throw new RowLevelSecurityError(NOT_NAMED)
@@ -34,12 +46,12 @@ export async function examine(session: PostgresSession, isWalled: boolean): Prom
   const { state } = answer as { readonly state?: { readonly pid: number } }
   const isPooled = state !== undefined && state.pid !== server.pid
   // What names its user is sent as one text, and so under no name.
-  if (isPooled && !isWalled && namesStatements(session)) warnings.push(POOLED_STATEMENTS)
-  return warnings
+  if (isPooled && !isWalled && isNamed) warnings.push(POOLED_STATEMENTS)
+  return { warnings, isPooled }
 }
 
-/** Whether the client of a session, where postgres.js is that, may prepare statements under names. */
-function namesStatements(session: PostgresSession): boolean {
+/** Whether the client of a host's session, where postgres.js is that, prepares statements under names. */
+export function namesStatements(session: PostgresSession): boolean {
   const { $client } = session as { $client?: { options?: { prepare?: boolean } } }
   return $client?.options?.prepare === true
 }
@@ -61,5 +73,5 @@ const POOLED_STATEMENTS: StoreWarning = {
   message:
     'There is a pooler between here and Postgres, and statements are prepared under names: in transaction mode they fail ' +
     'or hang, unless the pooler keeps track of them (PgBouncer from 1.21 on, with max_prepared_statements). Leave ' +
-    'preparedStatements false, or open your own client with { prepare: false }.',
+    'preparedStatements out, or open your own client with { prepare: false }.',
 }

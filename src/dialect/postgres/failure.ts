@@ -13,7 +13,7 @@ import type { Failure } from '../dialect.ts'
  * server that cannot be reached. Two by which an append undoes itself, to be run again: a unique key (another call with
  * the same idempotency key came first) and a null (the conversation was erased meanwhile). And two rows where a subquery
  * takes one: a host's transaction that reads repeatably sees both the conversation that others erased and the one that it
- * began anew itself.
+ * began anew itself. And a name for a statement that the server does not know, because a pooler came in between.
  */
 const NOT_APPLIED = new Set([
   '40001',
@@ -31,6 +31,7 @@ const NOT_APPLIED = new Set([
   '23505',
   '23502',
   '21000',
+  '26000',
 ])
 
 /** Errors after which a statement that was under way may or may not have been applied. */

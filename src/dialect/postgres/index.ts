@@ -25,7 +25,7 @@ import { listFrom, toConversationRow, toConversationText } from '../listing.ts'
 import { isKind } from '../kind.ts'
 import { toPage, toTurn } from '../page.ts'
 import { connect, type PostgresConnection } from './connection.ts'
-import { examine } from './examine.ts'
+import { examine, namesStatements } from './examine.ts'
 import { explain } from './failure.ts'
 import { isMigrated, migrate } from './migrate.ts'
 import { Queries, type PostgresSession } from './queries.ts'
@@ -34,8 +34,8 @@ import { checkWall, makeWall } from './row-level-security/wall.ts'
 /** Opens a pool of connections of our own. */
 export async function openPostgres(url: string, options: ConnectionOptions): Promise<PostgresDialect> {
   const open = await connect(url, options)
-  const { rowLevelSecurity } = options
-  return new PostgresDialect(open(), { rowLevelSecurity, reopen: open })
+  const { rowLevelSecurity, preparedStatements } = options
+  return new PostgresDialect(open(), { rowLevelSecurity, preparedStatements, reopen: open })
 }
 
 /**
@@ -51,6 +51,8 @@ type Connection = Pick<PostgresConnection, 'session'> & Partial<PostgresConnecti
 export interface PostgresDialectOptions {
   readonly rowLevelSecurity: boolean
   readonly inTransaction?: boolean
+  /** On a pool of our own: whether statements are named. By default, once it is known that there is no pooler. */
+  readonly preparedStatements?: boolean | undefined
   /** On a pool of our own: makes another. */
   readonly reopen?: () => PostgresConnection
 }
@@ -59,27 +61,25 @@ export interface PostgresDialectOptions {
 export class PostgresDialect implements Dialect<PostgresSession> {
   readonly inTransaction: boolean
   readonly explain = explain
-  readonly #rowLevelSecurity: boolean
-  readonly #reopen: (() => PostgresConnection) | undefined
+  readonly #options: PostgresDialectOptions
+  /** Until it is known better. */
+  #isPooled = true
   #connection: Connection
   #queries: Queries
   readonly #left = new Set<PostgresConnection>()
   /** When the connection was opened, by `performance.now()`. */
   #openedAt = performance.now()
 
-  constructor(
-    connection: Connection,
-    { rowLevelSecurity, inTransaction = false, reopen }: PostgresDialectOptions,
-  ) {
-    const { session, client } = connection
-    if (!isKind(session, PgDatabase)) {
-      throw new InvalidArgumentError(`postgresStore takes a drizzle database; got ${kindOf(session)}.`)
+  constructor(connection: Connection, options: PostgresDialectOptions) {
+    if (!isKind(connection.session, PgDatabase)) {
+      throw new InvalidArgumentError(
+        `postgresStore takes a drizzle database; got ${kindOf(connection.session)}.`,
+      )
     }
-    this.inTransaction = inTransaction
-    this.#rowLevelSecurity = rowLevelSecurity
-    this.#reopen = reopen
+    this.inTransaction = options.inTransaction ?? false
+    this.#options = options
     this.#connection = connection
-    this.#queries = new Queries(session, { client, rowLevelSecurity })
+    this.#queries = this.#makeQueries()
   }
 
   async append(turn: NewTurn): Promise<AppendOutcome> {
@@ -93,13 +93,8 @@ export class PostgresDialect implements Dialect<PostgresSession> {
   async #append(turn: NewTurn): Promise<AppendOutcome | undefined> {
     const [row] = await this.#queries.run('append', turn)
     if (!row) return undefined
-    const [kind, encoding, framing, ...columns] = row as [
-      'appended' | 'replayed',
-      string,
-      string,
-      ...unknown[],
-    ]
-    return { kind, rule: { encoding, framing }, turn: toTurn(columns, toDate) }
+    const [kind, encoding, framing] = row as ['appended' | 'replayed', string, string]
+    return { kind, rule: { encoding, framing }, turn: toTurn(row, 3, toDate) }
   }
 
   async loadWindow(key: ConversationKey, bounds: WindowBounds): Promise<Page> {
@@ -187,8 +182,13 @@ export class PostgresDialect implements Dialect<PostgresSession> {
 
   async examine(): Promise<StoreWarning[]> {
     const { session } = this.#connection
-    if (this.#rowLevelSecurity) await checkWall(session)
-    return examine(session, this.#rowLevelSecurity)
+    const { rowLevelSecurity: isWalled, reopen, preparedStatements } = this.#options
+    if (isWalled) await checkWall(session)
+    const isNamed = reopen ? preparedStatements === true : namesStatements(session)
+    const { warnings, isPooled } = await examine(session, { isWalled, isNamed })
+    this.#isPooled = isPooled
+    this.#queries = this.#makeQueries()
+    return warnings
   }
 
   isMigrated(): Promise<boolean> {
@@ -196,7 +196,7 @@ export class PostgresDialect implements Dialect<PostgresSession> {
   }
 
   async migrate({ rowLevelSecurity }: MigrationOptions): Promise<void> {
-    if (this.#rowLevelSecurity) throw new RowLevelSecurityError(MADE_BY_OWNER)
+    if (this.#options.rowLevelSecurity) throw new RowLevelSecurityError(MADE_BY_OWNER)
     const { session } = this.#connection
     await migrate(session)
     if (rowLevelSecurity) await makeWall(session, rowLevelSecurity)
@@ -208,12 +208,18 @@ export class PostgresDialect implements Dialect<PostgresSession> {
 
   /** The network may be silent for a quarter of an hour before the system calls a connection dead. */
   renew(start: number): void {
-    if (!this.#reopen || this.#openedAt > start || this.#left.size === MAX_LEFT) return
+    const { reopen } = this.#options
+    if (!reopen || this.#openedAt > start || this.#left.size === MAX_LEFT) return
     this.#leave(this.#connection as PostgresConnection)
-    this.#connection = this.#reopen()
+    this.#connection = reopen()
     this.#openedAt = performance.now()
+    this.#queries = this.#makeQueries()
+  }
+
+  #makeQueries(): Queries {
     const { session, client } = this.#connection
-    this.#queries = new Queries(session, { client, rowLevelSecurity: this.#rowLevelSecurity })
+    const { rowLevelSecurity, preparedStatements = !this.#isPooled } = this.#options
+    return new Queries(session, { client, named: preparedStatements, rowLevelSecurity })
   }
 
   #leave(connection: PostgresConnection): void {
@@ -227,7 +233,7 @@ export class PostgresDialect implements Dialect<PostgresSession> {
         'withTransaction takes the transaction that `db.transaction(async (tx) => …)` gives.',
       )
     }
-    const rowLevelSecurity = this.#rowLevelSecurity
+    const { rowLevelSecurity } = this.#options
     return new PostgresDialect({ session: transaction }, { rowLevelSecurity, inTransaction: true })
   }
 }

@@ -50,6 +50,8 @@ type Run = (values: Values) => Promise<readonly (readonly unknown[])[]>
 export interface Running {
   /** The session's own client, when it is ours: drizzle then builds the statements, and the client runs them. */
   readonly client?: PostgresClient | undefined
+  /** Whether the client has the server keep each statement under a name. */
+  readonly named: boolean
   /** Whether each statement names its user to the database. */
   readonly rowLevelSecurity: boolean
 }
@@ -76,7 +78,11 @@ export class Queries {
   }
 }
 
-function build(name: StatementName, session: PostgresSession, { client, rowLevelSecurity }: Running): Run {
+function build(
+  name: StatementName,
+  session: PostgresSession,
+  { client, named, rowLevelSecurity }: Running,
+): Run {
   const { steps = {}, fields, from }: Statement = STATEMENTS[name]
   const ctes = Object.entries(steps).map(([alias, step]) => new WithSubquery(step, {}, alias, true))
   const query = session
@@ -91,7 +97,7 @@ function build(name: StatementName, session: PostgresSession, { client, rowLevel
   }
   if (client) {
     // Drizzle's mapping of rows costs as much again as the whole call when there are many; it has nothing to map here.
-    const prepared = { prepare: true }
+    const prepared = { prepare: named }
     return (values) =>
       client.unsafe(statement, fillPlaceholders(params, values) as never[], prepared).values()
   }
