@@ -21,15 +21,9 @@ export async function fill(
   fillings: readonly Filling[],
 ): Promise<void> {
   await using store = await openStore(url)
-  const filler = url.startsWith('sqlite:') ? sqliteFiller(url) : postgresFiller(url)
+  const filler = openFiller(url)
   try {
-    await filler.run(
-      'create temporary table pool (id integer primary key, token_count int, closing int, messages text)',
-    )
-    const columns = pool.map(({ tokenCount, closingTokenCount, messages }, id) => {
-      return { id, token_count: tokenCount, closing: closingTokenCount, messages: JSON.stringify(messages) }
-    })
-    await filler.run(POOL[filler.dialect], [JSON.stringify(columns)])
+    await makePool(filler, pool)
     for (const { userId, conversationId, turns } of fillings) {
       const values = [userId, conversationId, turns, pool.length]
       await filler.run(conversationRow(filler.now), values)
@@ -46,12 +40,29 @@ export async function fill(
   }
 }
 
-interface Filler {
+/** Runs statements past the store, on one connection. */
+export interface Filler {
   readonly dialect: keyof typeof POOL
   /** The time as the tables hold it. */
   readonly now: string
   run(text: string, values?: readonly (string | number)[]): unknown
   end(): unknown
+}
+
+/** A filler of the database that a URL names. */
+export function openFiller(url: string): Filler {
+  return url.startsWith('sqlite:') ? sqliteFiller(url) : postgresFiller(url)
+}
+
+/** Makes a temporary table `pool` of the turns, numbered from 0. */
+export async function makePool(filler: Filler, pool: readonly CountedTurn[]): Promise<void> {
+  await filler.run(
+    'create temporary table pool (id integer primary key, token_count int, closing int, messages text)',
+  )
+  const columns = pool.map(({ tokenCount, closingTokenCount, messages }, id) => {
+    return { id, token_count: tokenCount, closing: closingTokenCount, messages: JSON.stringify(messages) }
+  })
+  await filler.run(POOL[filler.dialect], [JSON.stringify(columns)])
 }
 
 const POOL = {
