@@ -5,8 +5,8 @@ import type { Floor, FloorTurn } from './floor.ts'
 type Row = [number, number, number, string, number, string | null]
 
 /** The floor on better-sqlite3. It writes as durably as the store does. */
-export function sqliteFloor(path: string, userId: string): Floor {
-  const database = new Database(path)
+export function sqliteFloor(url: string, userId: string): Floor {
+  const database = new Database(url.slice('sqlite:'.length))
   database.pragma('synchronous = extra')
   const read = database
     .prepare<[string, string, number], Row>(

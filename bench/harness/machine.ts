@@ -67,7 +67,8 @@ function installedVersion(name: string): string {
 }
 
 function commit(): string {
-  const git = (...args: string[]) => execFileSync('git', args, { encoding: 'utf8' }).trim()
+  const git = (...args: string[]) =>
+    execFileSync('git', args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] }).trim()
   try {
     const changed = git('status', '--porcelain', '--', 'src', 'bench', 'package-lock.json', ':!bench/results')
     return git('rev-parse', '--short', 'HEAD') + (changed === '' ? '' : '+')
