@@ -1,23 +1,22 @@
 /**
- * What encryption costs: an append, and a load of 50 turns, with and without. Run: `npm run bench:encryption`, with
- * `DATABASE_URL=postgres://…` on a Postgres as well, whose table names must be free.
- *
- * Medians of many calls in which the two take turns, so the ratios hold on a busy machine; the times do not.
+ * What encryption costs: an append, and a load of 50 turns, with and without. Run: `npm run bench:encryption`.
  */
-import { mkdtempSync, rmSync } from 'node:fs'
-import { availableParallelism, cpus, tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { encryption } from '../src/encryption.ts'
-import { openStore, type Conversation, type Message } from '../src/index.ts'
+import { encryption } from 'backscroll/encryption'
+import { openStore, type Conversation, type Message } from 'backscroll'
+import { parseArguments } from './harness/arguments.ts'
+import { postgresDatabase, sqliteFile } from './harness/databases.ts'
+import { describeMachine } from './harness/machine.ts'
+import { ratioOf, spread, takeTurns } from './harness/measure.ts'
+import { Report, type Table } from './harness/report.ts'
 
-const ROUNDS = 1000
+const given = parseArguments()
+const ROUNDS = given.short ? 10 : 1000
 const TURNS = 50
-/** Characters of a turn: a question and an answer of some 250 tokens together. */
-const CHARACTERS = 1000
 
+/** A question and an answer of some 250 tokens together. */
 const TURN: Message[] = [
   { role: 'user', content: 'How was the weather there in the end? '.repeat(5) },
-  { role: 'assistant', content: 'It rained on the first day. '.repeat(30).slice(0, CHARACTERS - 190) },
+  { role: 'assistant', content: 'It rained on the first day. '.repeat(30) },
 ]
 
 const codec = encryption({
@@ -25,57 +24,46 @@ const codec = encryption({
   userSecret: () => new Uint8Array(32).fill(2),
 })
 
-async function bench(name: string, url: string): Promise<void> {
+await using file = await sqliteFile()
+await using server = await postgresDatabase()
+const versions = { SQLite: file.version, PostgreSQL: server.version }
+const report = new Report('encryption', given, describeMachine(['better-sqlite3', 'postgres'], versions))
+report.table('What encryption costs', [
+  ...(await compareOn('SQLite', file.url)),
+  ...(await compareOn('Postgres', server.url)),
+])
+report.write()
+
+async function compareOn(database: string, url: string): Promise<Table['rows']> {
   await using clear = await openStore(url)
   await using encrypted = await openStore(url, { codec })
-  const key = { userId: 'bench', conversationId: 'clear' }
-  const pair = [
-    clear.conversation(key),
-    encrypted.conversation({ ...key, conversationId: 'encrypted' }),
-  ] as const
-  await clear.forgetUser('bench')
-  await compare(`${name}: append`, pair, (conversation) => conversation.append(TURN))
-  for (const conversation of pair) await conversation.rewind({ to: TURNS })
-  await compare(`${name}: load of ${TURNS} turns`, pair, async (conversation) => {
-    const { turns } = await conversation.loadWindow({ maxTokens: 1_000_000 })
-    if (turns.length !== TURNS) throw new Error(`${turns.length} turns were loaded.`)
-  })
-  await clear.forgetUser('bench')
+  const pair = {
+    clear: clear.conversation({ userId: 'bench', conversationId: 'clear' }),
+    encrypted: encrypted.conversation({ userId: 'bench', conversationId: 'encrypted' }),
+  }
+  const append = await compare(pair, (conversation) => conversation.append(TURN))
+  for (const conversation of Object.values(pair)) {
+    for (let turn = 0; turn < TURNS; turn++) await conversation.append(TURN)
+    await conversation.rewind({ to: TURNS })
+  }
+  const load = await compare(pair, (conversation) => conversation.listTurns({ limit: TURNS }))
+  return [
+    { database, call: 'append', ...append },
+    { database, call: `load of ${TURNS} turns`, ...load },
+  ]
 }
 
 async function compare(
-  what: string,
-  [clear, encrypted]: readonly [Conversation, Conversation],
+  { clear, encrypted }: Record<'clear' | 'encrypted', Conversation>,
   call: (conversation: Conversation) => Promise<unknown>,
-): Promise<void> {
-  const times: [number[], number[]] = [[], []]
-  for (let round = 0; round < ROUNDS; round++) {
-    times[0].push(await timed(() => call(clear)))
-    times[1].push(await timed(() => call(encrypted)))
+): Promise<Record<string, number>> {
+  const times = await takeTurns(
+    { clear: () => call(clear), encrypted: () => call(encrypted) },
+    { rounds: ROUNDS },
+  )
+  return {
+    'clear, ms': spread(times.clear).median,
+    'encrypted, ms': spread(times.encrypted).median,
+    ratio: ratioOf(times.encrypted, times.clear),
   }
-  const [without, withIt] = times.map(median) as [number, number]
-  const ratio = (withIt / without).toFixed(2)
-  console.log(`${what.padEnd(32)} ${without.toFixed(3)} ms, encrypted ${withIt.toFixed(3)} ms: × ${ratio}`)
 }
-
-async function timed(call: () => Promise<unknown>): Promise<number> {
-  const start = performance.now()
-  await call()
-  return performance.now() - start
-}
-
-function median(times: readonly number[]): number {
-  return times.toSorted((one, other) => one - other)[times.length >> 1]!
-}
-
-console.log(
-  `${cpus()[0]?.model}, ${availableParallelism()} cores, Node ${process.version}; medians of ${ROUNDS}`,
-)
-const folder = mkdtempSync(join(tmpdir(), 'backscroll-bench-'))
-try {
-  await bench('SQLite', `sqlite:${join(folder, 'bench.db')}`)
-} finally {
-  rmSync(folder, { recursive: true, force: true })
-}
-const postgres = process.env['DATABASE_URL']
-if (postgres) await bench('Postgres', postgres)

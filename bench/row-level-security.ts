@@ -1,13 +1,14 @@
 /**
- * What row-level security costs: `append` and `loadWindow` against a store with it and one without, on a server of its own.
- * Run: `npx tsx bench/row-level-security.ts`.
- *
- * Both take turns, a connection each, and medians are compared: so the ratio holds on a busy machine; the ms do not.
+ * What row-level security costs: `append` and `loadWindow` against a store with it and one without, a connection each, on
+ * a server of its own. Run: `npm run bench:row-level-security`.
  */
-import { availableParallelism } from 'node:os'
+import { openStore, type ConversationStore } from 'backscroll'
 import postgres from 'postgres'
-import { openStore, type ConversationStore } from '../src/index.ts'
 import { startPostgres } from '../test/support/postgres-server.ts'
+import { parseArguments } from './harness/arguments.ts'
+import { describeMachine } from './harness/machine.ts'
+import { ratioOf, spread, takeTurns } from './harness/measure.ts'
+import { Report } from './harness/report.ts'
 
 const SIZES = [
   { name: '200 B', characters: 200, rounds: 400 },
@@ -20,6 +21,7 @@ const WORDS = 'the quick brown fox jumps over the lazy dog, and "then" some more
 type Kind = 'plain' | 'walled'
 const KINDS: readonly Kind[] = ['plain', 'walled']
 
+const given = parseArguments()
 const server = await startPostgres()
 const admin = postgres(server.url, { max: 1, onnotice: () => {} })
 await admin.unsafe(`create role app login password 'app'`)
@@ -27,19 +29,34 @@ const stores = { plain: await openAsApp('plain'), walled: await openAsApp('walle
 
 const [row] = await admin`show server_version`
 const { server_version: version } = row as { server_version: string }
-console.log(`PostgreSQL ${version}, Node ${process.version}, ${availableParallelism()} cores\n`)
-console.log('turn | call | without ms | with ms | ratio\n--|--|--:|--:|--:')
-for (const { name, characters, rounds } of SIZES) {
+const report = new Report(
+  'row-level-security',
+  given,
+  describeMachine(['postgres'], { PostgreSQL: version.split(' ')[0]! }),
+)
+const rows: Record<string, string | number>[] = []
+for (const { name, characters, rounds } of given.short ? SIZES.slice(0, 2) : SIZES) {
   const content = WORDS.repeat(Math.ceil(characters / WORDS.length)).slice(0, characters)
   const append = (store: ConversationStore) => conversationOf(store, name).append([{ role: 'user', content }])
   // Enough for one turn of any size: in English four characters are a token.
   const maxTokens = Math.max(2000, characters / 4)
   const load = (store: ConversationStore) => conversationOf(store, name).loadWindow({ maxTokens })
   for (const [call, work] of Object.entries({ append, loadWindow: load })) {
-    const { plain, walled } = await medians(rounds, work)
-    console.log([name, call, plain.toFixed(2), walled.toFixed(2), (walled / plain).toFixed(2)].join(' | '))
+    const times = await takeTurns(
+      { plain: () => work(stores.plain), walled: () => work(stores.walled) },
+      { rounds: given.short ? 10 : rounds },
+    )
+    rows.push({
+      turn: name,
+      call,
+      'without, ms': spread(times.plain).median,
+      'with, ms': spread(times.walled).median,
+      ratio: ratioOf(times.walled, times.plain),
+    })
   }
 }
+report.table('What row-level security costs', rows)
+report.write()
 for (const kind of KINDS) await stores[kind].close()
 await admin.end()
 await server.stop()
@@ -59,21 +76,4 @@ async function openAsApp(kind: Kind): Promise<ConversationStore> {
 
 function conversationOf(store: ConversationStore, conversationId: string) {
   return store.conversation({ userId: 'ada', conversationId })
-}
-
-/** Milliseconds of the middle one of so many calls on each store. */
-async function medians(
-  rounds: number,
-  work: (store: ConversationStore) => Promise<unknown>,
-): Promise<Record<Kind, number>> {
-  const times: Record<Kind, number[]> = { plain: [], walled: [] }
-  for (let round = 0; round < rounds; round++) {
-    for (const kind of round % 2 === 0 ? KINDS : KINDS.toReversed()) {
-      const start = performance.now()
-      await work(stores[kind])
-      times[kind].push(performance.now() - start)
-    }
-  }
-  const middle = (list: number[]) => list.toSorted((one, other) => one - other)[list.length >> 1]!
-  return { plain: middle(times.plain), walled: middle(times.walled) }
 }
