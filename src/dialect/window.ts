@@ -12,6 +12,9 @@ const step = bigint('step')
  */
 const cut = sql`(total_tokens - newest_saving - ${maxTokens} + ${step} - 1) / ${step} * ${step}`
 
+/** The largest whole number of 64 bits: nothing stored is above it. */
+const ALL = sql.raw('9223372036854775807')
+
 /** Tokens from a turn's start to the conversation's end, its own included: the window function that decides. */
 // Ordered by the running total and not by position, though both give the same order: only so is the index that bounds
 // the scan also the one that orders it, and the planner has no other plan to flip to. `rows`, because the default
@@ -35,7 +38,7 @@ const start = sql`
     select position, token_count, ${running} as running
     ${turnRows}
       and cumulative_tokens > (select case when ${cut} < total_tokens then ${cut} else total_tokens - 1 end from head)
-      and cumulative_tokens <= (select total_tokens from head)
+      and cumulative_tokens <= ${ALL}
   ) as newest
   where running <= (select total_tokens - (${cut}) from head)
      or (running = token_count and running <= (select ${maxTokens} + newest_saving from head))`
@@ -53,6 +56,6 @@ export const windowPage = page(sql`
   select ${TURN_COLUMNS}
   ${turnRows}
     and position >= (${start})
-    and position <= (select newest_position from head)
+    and position <= ${ALL}
   order by position
 `)
