@@ -63,8 +63,9 @@ export const keyPage = page(
   sql`select ${TURN_COLUMNS} ${turnRows} and idempotency_key = ${text('idempotencyKey')}`,
 )
 
-/** The fields of a turn for drizzle's select, in the order in which {@link toTurn} reads them. */
-export const TURN_FIELDS = {
+/** The fields of a page for drizzle's select, in the order in which {@link toPage} reads them. */
+export const PAGE_FIELDS = {
+  head: sql`head`,
   position: sql`position`,
   tokenCount: sql`token_count`,
   cumulativeTokens: sql`cumulative_tokens`,
@@ -72,9 +73,6 @@ export const TURN_FIELDS = {
   createdAt: sql`created_at`,
   metadata: sql`metadata`,
 }
-
-/** The fields of a page, in the order in which {@link toPage} reads them. */
-export const PAGE_FIELDS = { head: sql`head`, ...TURN_FIELDS }
 
 /**
  * Turns a page's rows, as the driver gave them, into a page. The turns come out by rising position whatever order the
@@ -85,7 +83,7 @@ export function toPage(rows: readonly (readonly unknown[])[], toDate: (value: un
   const turns: TurnRow[] = []
   for (const row of rows) {
     const packed = row[0]
-    const turn = toTurn(row, 1, toDate)
+    const turn = toTurn(row, toDate)
     if (packed === null) turns.push(turn)
     else head = toHead(packed as string, turn.createdAt)
   }
@@ -108,15 +106,15 @@ function toHead(packed: string, createdAt: Date): Head {
   }
 }
 
-/** Reads a turn from its {@link TURN_COLUMNS}, which stand in the row from the place `first` on. */
+/** Reads a turn from its {@link TURN_COLUMNS}, which stand in a page's row after the head. */
 // Number(…) because postgres.js gives a bigint as a string. None of these can reach 2^53: a turn adds less than 2^31.
-export function toTurn(row: readonly unknown[], first: number, toDate: (value: unknown) => Date): TurnRow {
+function toTurn(row: readonly unknown[], toDate: (value: unknown) => Date): TurnRow {
   return {
-    position: Number(row[first]),
-    tokenCount: Number(row[first + 1]),
-    cumulativeTokens: Number(row[first + 2]),
-    messages: row[first + 3] as string,
-    createdAt: toDate(row[first + 4]),
-    metadata: row[first + 5] as string | null,
+    position: Number(row[1]),
+    tokenCount: Number(row[2]),
+    cumulativeTokens: Number(row[3]),
+    messages: row[4] as string,
+    createdAt: toDate(row[5]),
+    metadata: row[6] as string | null,
   }
 }

@@ -23,7 +23,7 @@ import type {
 } from '../dialect.ts'
 import { listFrom, toConversationRow, toConversationText } from '../listing.ts'
 import { isKind } from '../kind.ts'
-import { toPage, toTurn } from '../page.ts'
+import { toPage } from '../page.ts'
 import { connect, type PostgresConnection } from './connection.ts'
 import { examine, namesStatements } from './examine.ts'
 import { explain } from './failure.ts'
@@ -83,18 +83,15 @@ export class PostgresDialect implements Dialect<PostgresSession> {
   }
 
   async append(turn: NewTurn): Promise<AppendOutcome> {
-    const stored =
-      (await this.#append(turn)) ?? (turn.idempotencyKey === null ? undefined : await this.#append(turn))
-    if (stored) return stored
-    const { head } = await this.listTurns(turn, { after: undefined, before: undefined, limit: 0 })
-    return { kind: 'refused', head }
-  }
-
-  async #append(turn: NewTurn): Promise<AppendOutcome | undefined> {
     const [row] = await this.#queries.run('append', turn)
-    if (!row) return undefined
-    const [kind, encoding, framing] = row as ['appended' | 'replayed', string, string]
-    return { kind, rule: { encoding, framing }, turn: toTurn(row, 3, toDate) }
+    if (row) {
+      const [position, cumulativeTokens, createdAt] = row
+      const place = { position: Number(position), cumulativeTokens: Number(cumulativeTokens) }
+      return { kind: 'appended', rule: turn, turn: { ...turn, ...place, createdAt: toDate(createdAt) } }
+    }
+    const { head, turns } = await this.findTurn(turn, turn.idempotencyKey)
+    const [replayed] = turns
+    return head && replayed ? { kind: 'replayed', rule: head, turn: replayed } : { kind: 'refused', head }
   }
 
   async loadWindow(key: ConversationKey, bounds: WindowBounds): Promise<Page> {
@@ -107,7 +104,7 @@ export class PostgresDialect implements Dialect<PostgresSession> {
     return toPage(await this.#queries.run(name, { ...key, ...range }), toDate)
   }
 
-  async findTurn(key: ConversationKey, idempotencyKey: string): Promise<Page> {
+  async findTurn(key: ConversationKey, idempotencyKey: string | null): Promise<Page> {
     return toPage(await this.#queries.run('keyPage', { ...key, idempotencyKey }), toDate)
   }
 

@@ -1,24 +1,20 @@
 import { sql } from 'drizzle-orm'
 import { bigint, int, text } from '../../bind.ts'
-import { TURN_COLUMNS, TURN_FIELDS } from '../../page.ts'
 import { itsRow, itsTurns, type Statement } from './statement.ts'
 
 /**
  * One statement, so that it needs no transaction: it hands out the position under the lock of the conversation's row,
- * adds to its totals and inserts the turn; or, when the idempotency key has been used, returns that turn and changes
- * nothing; or, when the row has another counting rule or newest position, returns nothing and changes nothing.
+ * adds to its totals and inserts the turn. It gives no row, and changes nothing, when the idempotency key has been used,
+ * or when the conversation has another counting rule or newest position. Who wants to know which, reads.
  *
  * A conversation that is erased while this waits for its row is begun anew here; a caller who expected turns in it must
  * not get that, so the turn's position is then null, which undoes the statement whole. Run again, it is refused.
  *
  * Two calls with one new key at once: the later one waits for the row, then breaks the unique key and is undone whole;
- * run again, it finds the first one's turn.
+ * run again, it finds that the key has been used.
  */
 export const append: Statement = {
   steps: {
-    replayed: sql`
-      select ${TURN_COLUMNS} from backscroll_turns
-      where ${itsTurns} and idempotency_key = ${text('idempotencyKey')}`,
     head: sql`
       insert into backscroll_conversations as c (
         user_id, id, encoding, framing, last_position, newest_position, turn_count, total_tokens, newest_saving,
@@ -26,7 +22,9 @@ export const append: Statement = {
       )
       select ${text('userId')}, ${text('conversationId')}, ${text('encoding')}, ${text('framing')}, 1, 1, 1,
              ${int('tokenCount')}, ${int('tokenCount')} - ${int('closingTokenCount')}, now(), now()
-      where not exists (select 1 from replayed)
+      where not exists (
+          select 1 from backscroll_turns where ${itsTurns} and idempotency_key = ${text('idempotencyKey')}
+        )
         and (
           coalesce(${bigint('expectedPosition')}, 0) = 0
           or exists (select 1 from backscroll_conversations where ${itsRow})
@@ -53,19 +51,9 @@ export const append: Statement = {
              ${int('closingTokenCount')}, total_tokens, ${text('messages')}, ${text('idempotencyKey')}, now(),
              ${text('metadata')}
       from head
-      returning ${TURN_COLUMNS}`,
+      returning position, cumulative_tokens, created_at`,
   },
-  fields: {
-    kind: sql`kind`,
-    encoding: sql`encoding`,
-    framing: sql`framing`,
-    ...TURN_FIELDS,
-  },
-  from: sql`(
-    select 'appended' as kind, ${text('encoding')} as encoding, ${text('framing')} as framing, ${TURN_COLUMNS}
-    from appended
-    union all
-    select 'replayed', encoding, framing, ${TURN_COLUMNS}
-    from replayed, (select encoding, framing from backscroll_conversations where ${itsRow}) as rule
-  ) as stored`,
+  // The rest of the turn is what was given.
+  fields: { position: sql`position`, cumulativeTokens: sql`cumulative_tokens`, createdAt: sql`created_at` },
+  from: sql`appended`,
 }
