@@ -45,10 +45,12 @@ function nextTurn(): Promise<void> {
 }
 
 /**
- * Lets the event loop take a turn when the present one has already lasted a slice. For work that is done at once and never
- * waits: called in a loop, it would otherwise hold everything else up until the loop ends.
+ * Lets the event loop take a turn when the present one has already lasted a slice, or when others wait for one: whoever
+ * came first goes first. For work that is done at once and never waits: called in a loop, it would otherwise hold
+ * everything else up until the loop ends.
  */
 export async function giveWay(): Promise<void> {
+  if (waiting > 0) return nextTurn()
   const now = performance.now()
   if (turnStart === undefined) {
     turnStart = now
