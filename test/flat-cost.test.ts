@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
 import type { Conversation, ConversationStore, LoadWindowOptions } from '../src/index.ts'
 import { onEachDatabase } from './support/databases.ts'
 import {
@@ -113,23 +113,6 @@ describe('a window of a million turns on postgres', () => {
     expect(turns.length).toBeGreaterThan(50)
   })
 
-  /** What the executor did, the statement planned for its parameters or, as after some runs, for any. */
-  async function explain({ sql, params }: Statement, plan: 'force_custom_plan' | 'force_generic_plan') {
-    const values = params.map((value) =>
-      typeof value === 'number' ? String(value) : `'${String(value).replaceAll("'", "''")}'`,
-    )
-    return host.client.begin(async (client) => {
-      await client.unsafe(`set local plan_cache_mode = ${plan}`)
-      await client.unsafe(`prepare captured as ${sql}`)
-      const [row] = await client.unsafe(
-        `explain (analyze, format json) execute captured(${values.join(', ')})`,
-      )
-      await client.unsafe('deallocate captured')
-      const answer = row?.['QUERY PLAN'] as string | object
-      return (typeof answer === 'string' ? JSON.parse(answer) : answer) as [{ Plan: PlanNode }]
-    })
-  }
-
   it.each([
     { plan: 'force_custom_plan', statistics: 'old' },
     { plan: 'force_generic_plan', statistics: 'old' },
@@ -143,7 +126,7 @@ describe('a window of a million turns on postgres', () => {
         const read: number[] = []
         for (const id of Object.keys(SIZES)) {
           const statement = await statementOf(host, id, options)
-          const nodes = nodesOf((await explain(statement, plan))[0].Plan)
+          const nodes = nodesOf((await explain(host, statement, plan))[0].Plan)
           const scans = nodes.filter((node) => node['Relation Name'] === 'backscroll_turns')
           expect(scans.map((node) => node['Node Type'])).toEqual(['Index Scan', 'Index Scan'])
           expect(nodes.filter((node) => /Sort/.test(node['Node Type']))).toEqual([])
@@ -168,13 +151,67 @@ describe('a window of a million turns on postgres', () => {
     await conversation.findTurn('nobody')
     expect(host.statements).toHaveLength(5)
     for (const statement of [...host.statements]) {
-      const [{ Plan }] = await explain(statement, 'force_custom_plan')
+      const [{ Plan }] = await explain(host, statement, 'force_custom_plan')
       const turns = nodesOf(Plan).filter((node) => node['Relation Name'] === 'backscroll_turns')
       expect(new Set(turns.map((node) => node['Node Type']))).toEqual(new Set(['Index Scan']))
       expect(turns.reduce((sum, node) => sum + rowsRead(node), 0)).toBeLessThan(200)
     }
   })
 })
+
+describe('many conversations of some hundred turns on postgres', () => {
+  it('are no reason to read one of them for a key: a look-up reads the row that it finds', async () => {
+    const host = await postgresHost()
+    onTestFinished(() => host.close())
+    await host.store.migrate()
+    await host.client.unsafe(`
+      insert into backscroll_conversations (${HEAD_COLUMNS})
+      select 'u' || u, 'c' || u, 'o200k_base', 'text ["Human","AI"]', 300, 300, 300, 1500, 1, now(), now()
+      from generate_series(1, 300) as u;
+      insert into backscroll_turns (${TURN_COLUMNS}, idempotency_key)
+      select 'u' || u, 'c' || u, p, 5, 4, 5 * p, '[{"role":"user","content":"x"}]', now(), 'k' || p
+      from generate_series(1, 300) as p, generate_series(1, 300) as u`)
+    // By these statistics a user and a conversation together make one turn: any index will do.
+    await host.client`vacuum analyze`
+    const conversation = host.store.conversation({ userId: 'u7', conversationId: 'c7' })
+    await conversation.listTurns({ limit: 1 })
+    for (const [call, found] of [
+      [() => conversation.findTurn('k9'), 1],
+      [() => conversation.append(turnOf('x'), { idempotencyKey: 'new' }), 0],
+    ] as const) {
+      host.statements.length = 0
+      await call()
+      for (const plan of ['force_custom_plan', 'force_generic_plan'] as const) {
+        const statement = host.statements[0]!
+        const params = statement.params.map((value) => (value === 'new' ? `new by ${plan}` : value))
+        const nodes = nodesOf((await explain(host, { ...statement, params }, plan))[0].Plan)
+        const scans = nodes.filter((node) => node['Index Name']?.startsWith('backscroll_turns'))
+        expect(scans.map((node) => node['Index Name'])).toEqual(['backscroll_turns_idempotency_key'])
+        expect(rowsRead(scans[0]!)).toBe(found)
+      }
+    }
+  })
+})
+
+/** What the executor did, the statement planned for its parameters or, as after some runs, for any. */
+async function explain(
+  { client }: PostgresHost,
+  { sql, params }: Statement,
+  plan: 'force_custom_plan' | 'force_generic_plan',
+) {
+  const literal = (value: unknown) => `'${String(value).replaceAll("'", "''")}'`
+  const values = params.map((value) => (value === null ? 'null' : literal(value)))
+  return client.begin(async (transaction) => {
+    await transaction.unsafe(`set local plan_cache_mode = ${plan}`)
+    await transaction.unsafe(`prepare captured as ${sql}`)
+    const [row] = await transaction.unsafe(
+      `explain (analyze, format json) execute captured(${values.join(', ')})`,
+    )
+    await transaction.unsafe('deallocate captured')
+    const answer = row?.['QUERY PLAN'] as string | object
+    return (typeof answer === 'string' ? JSON.parse(answer) : answer) as [{ Plan: PlanNode }]
+  })
+}
 
 /** Drops the keys and indexes of backscroll_turns, and returns what makes them again as they were: a third of the time. */
 async function dropKeys({ client }: PostgresHost): Promise<() => Promise<void>> {
@@ -319,7 +356,7 @@ describe('a window of a million turns on sqlite', () => {
     const plan = planOf(host.statements[0]!)
     expect(plan.filter((step) => step.includes('backscroll_turns'))).toEqual([
       'SEARCH backscroll_turns USING INDEX backscroll_turns_idempotency_key ' +
-        '(user_id=? AND conversation_id=? AND idempotency_key=?)',
+        '(user_id=? AND conversation_id=? AND idempotency_key>? AND idempotency_key<?)',
     ])
   })
 

@@ -58,10 +58,19 @@ export const oldestPage = page(
   sql`select ${TURN_COLUMNS} ${inRange} order by position limit ${sql.placeholder('limit')}`,
 )
 
+/**
+ * The turns, one at most, that were appended under `idempotencyKey`; none for null.
+ *
+ * Three indexes begin alike, and where Postgres takes a conversation for one turn, each is as good to it: it may then read
+ * all of the conversation by one that does not know keys. An order decides for the one that does; and since a column
+ * that equals a value has no order, the condition is a range.
+ */
+export const turnsByKey = sql`${turnRows}
+      and idempotency_key >= ${text('idempotencyKey')} and idempotency_key <= ${text('idempotencyKey')}
+    order by idempotency_key`
+
 /** The turn that was appended under `idempotencyKey`. */
-export const keyPage = page(
-  sql`select ${TURN_COLUMNS} ${turnRows} and idempotency_key = ${text('idempotencyKey')}`,
-)
+export const keyPage = page(sql`select ${TURN_COLUMNS} ${turnsByKey}`)
 
 /** The fields of a page for drizzle's select, in the order in which {@link toPage} reads them. */
 export const PAGE_FIELDS = {

@@ -1,6 +1,7 @@
 import { sql } from 'drizzle-orm'
 import { bigint, int, text } from '../../bind.ts'
-import { itsRow, itsTurns, type Statement } from './statement.ts'
+import { turnsByKey } from '../../page.ts'
+import { itsRow, type Statement } from './statement.ts'
 
 /**
  * One statement, so that it needs no transaction: it hands out the position under the lock of the conversation's row,
@@ -22,9 +23,7 @@ export const append: Statement = {
       )
       select ${text('userId')}, ${text('conversationId')}, ${text('encoding')}, ${text('framing')}, 1, 1, 1,
              ${int('tokenCount')}, ${int('tokenCount')} - ${int('closingTokenCount')}, now(), now()
-      where not exists (
-          select 1 from backscroll_turns where ${itsTurns} and idempotency_key = ${text('idempotencyKey')}
-        )
+      where (select position ${turnsByKey} limit 1) is null
         and (
           coalesce(${bigint('expectedPosition')}, 0) = 0
           or exists (select 1 from backscroll_conversations where ${itsRow})
