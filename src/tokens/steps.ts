@@ -21,42 +21,52 @@ export function atOnce<T>(steps: Steps<T>): T {
 export async function inSlices<T>(steps: Steps<T>, signal?: AbortSignal): Promise<T> {
   signal?.throwIfAborted()
   // Newcomers share a turn with a slice of those that wait, and with each other: the more wait, the less each may take.
-  let end = performance.now() + SLICE_MS / (1 + waiting)
+  let end = performance.now() + SLICE_MS / (1 + slices.waiting)
   for (;;) {
     const step = steps.next()
     if (step.done) return step.value
     if (performance.now() < end) continue
-    await nextTurn()
+    await slices.next()
     signal?.throwIfAborted()
     end = performance.now() + SLICE_MS
   }
 }
 
-let waiting = 0
-let lastTurn: Promise<void> = Promise.resolve()
+/**
+ * Turns of the event loop, one each, in the order in which they were asked for. Immediates set by hand would all run in one
+ * turn, one slice after the other.
+ */
+class Turns {
+  /** How many have asked and not got theirs. */
+  waiting = 0
+  #last: Promise<void> = Promise.resolve()
 
-/** A turn of the event loop of one's own. Immediates set by hand would all run in one turn, one slice after the other. */
-function nextTurn(): Promise<void> {
-  waiting++
-  lastTurn = lastTurn
-    .then(() => new Promise<void>((resolve) => void setImmediate(resolve)))
-    .then(() => void waiting--)
-  return lastTurn
+  next(): Promise<void> {
+    this.waiting++
+    this.#last = this.#last
+      .then(() => new Promise<void>((resolve) => void setImmediate(resolve)))
+      .then(() => void this.waiting--)
+    return this.#last
+  }
 }
 
+/** A queue each: a short call does not wait behind the slices of long ones. */
+const slices = new Turns()
+const calls = new Turns()
+
 /**
- * Lets the event loop take a turn when the present one has already lasted a slice, or when others wait for one: whoever
- * came first goes first. For work that is done at once and never waits: called in a loop, it would otherwise hold
+ * Lets the event loop take a turn when the present one has already lasted a slice, or when other calls wait for one:
+ * whoever came first goes first. For work that is done at once and never waits: called in a loop, it would otherwise hold
  * everything else up until the loop ends.
  */
 export async function giveWay(): Promise<void> {
-  if (waiting > 0) return nextTurn()
+  if (calls.waiting > 0) return calls.next()
   const now = performance.now()
   if (turnStart === undefined) {
     turnStart = now
     setImmediate(() => (turnStart = undefined))
   } else if (now - turnStart >= SLICE_MS) {
-    await nextTurn()
+    await calls.next()
   }
 }
 
