@@ -32,7 +32,7 @@ console.log(
   `floor: the driver by hand. store: of openStore. host: of a host's drizzle. unnamed: as behind a pooler.`,
 )
 
-const found = [await onSqlite(), await onPostgres()]
+const everything = [await onSqlite(), await onPostgres()]
 const tables: [keyof Found, string][] = [
   ['loads', 'Loading a window'],
   ['lengths', 'Loading the same turns of a short and of a long conversation'],
@@ -42,7 +42,7 @@ const tables: [keyof Found, string][] = [
 for (const [kind, title] of tables)
   report.table(
     title,
-    found.flatMap((one) => one[kind]),
+    everything.flatMap((found) => found[kind]),
   )
 report.table('Ratios of medians and what they are to be', goals.rows())
 report.write()

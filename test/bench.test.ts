@@ -17,6 +17,8 @@ const BENCHMARKS = {
   main: 'main.ts',
   encryption: 'encryption.ts',
   'row-level-security': 'row-level-security.ts',
+  tokens: 'tokens/main.ts',
+  footprint: 'footprint/main.ts',
 }
 
 describe('a short run of each benchmark', () => {
@@ -44,7 +46,7 @@ describe('a short run of each benchmark', () => {
           title,
         ).not.toContain(null)
       }
-      for (const file of readdirSync(out).filter((file) => file.endsWith('.svg'))) {
+      for (const file of readdirSync(out).filter((each) => each.endsWith('.svg'))) {
         expect(readFileSync(join(out, file), 'utf8'), file).toMatch(/^<svg [^]*<\/svg>\s*$/)
       }
     },

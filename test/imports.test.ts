@@ -29,6 +29,20 @@ describe('importing', () => {
   })
 })
 
+describe('what is loaded when it is used', () => {
+  it('is the store, and what a chain does in a turn', async () => {
+    const { modules } = await inHost(`
+      const { openStore } = await import('backscroll')
+      note('imported')
+      await (await openStore('sqlite::memory:')).close()`)
+    const looked = ['imported', 'conversation-chain.js', 'conversation-store.js', 'encoder.js', 'turn.js']
+    const names = modules.map((url) => basename(url)).filter((name) => looked.includes(name))
+    const at = names.indexOf('imported')
+    expect(names.slice(0, at)).toEqual(['conversation-chain.js'])
+    expect(names.slice(at + 1).toSorted()).toEqual(['conversation-store.js', 'encoder.js'])
+  })
+})
+
 describe('opening a store', () => {
   const DRIVERS = ['better-sqlite3', 'postgres', 'js-tiktoken']
 

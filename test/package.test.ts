@@ -42,9 +42,9 @@ afterAll(() => built.remove())
 
 describe('the packed tarball', () => {
   it('has room for itself and for nothing large that came in by mistake', () => {
-    // About 215 kB and 850 kB in November 2026. Recorded data, ranks or source maps would go far beyond.
-    expect(tarball.size).toBeLessThan(240_000)
-    expect(tarball.unpackedSize).toBeLessThan(1_000_000)
+    // About 180 kB and 760 kB in November 2026. Recorded data, ranks or source maps would go far beyond.
+    expect(tarball.size).toBeLessThan(200_000)
+    expect(tarball.unpackedSize).toBeLessThan(900_000)
     expect(files.size).toBeGreaterThan(200)
   })
 

@@ -10,7 +10,7 @@ const LIMITS = [2000, 8000, 128_000]
 const SHORT = 1000
 
 /** Rows of a table. */
-export type Rows = Record<string, Cell>[]
+type Rows = Record<string, Cell>[]
 
 /** What was found on a database. */
 export interface Found {

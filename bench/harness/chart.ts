@@ -12,7 +12,7 @@ export interface LineChart {
 }
 
 /** An axis, by the name of what it shows and the unit. */
-export interface Axis {
+interface Axis {
   readonly name: string
   readonly scale?: 'linear' | 'log'
 }

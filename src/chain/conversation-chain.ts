@@ -8,7 +8,7 @@ import {
   type ChainSettings,
   type ConversationChainOptions,
 } from './options.ts'
-import { Turn } from './turn.ts'
+import type { Turn, TurnCall } from './turn.ts'
 
 /** What {@link ConversationChain.invoke} gives: the values it was given, the history under the memory's key, the reply. */
 export interface ChainValues {
@@ -50,12 +50,13 @@ export class ConversationChain {
    * @throws {SaveFailedError} when the model answered and the turn could not be stored: it holds the reply.
    */
   async predict(values: Readonly<Record<string, unknown>>, options?: ChainCallOptions): Promise<string> {
-    return lastOf(this.#turn('predict', values, options).take())
+    const turn = await beginTurn(this.#settings, this.#call('predict', values, options))
+    return lastOf(turn.take())
   }
 
   /** The same as {@link predict}, with what led to it: `{ input, history, response }`. */
   async invoke(values: Readonly<Record<string, unknown>>, options?: ChainCallOptions): Promise<ChainValues> {
-    const turn = this.#turn('invoke', values, options)
+    const turn = await beginTurn(this.#settings, this.#call('invoke', values, options))
     const response = await lastOf(turn.take())
     return { ...values, [this.memory.memoryKey]: await turn.history(), response }
   }
@@ -69,22 +70,22 @@ export class ConversationChain {
     values: Readonly<Record<string, unknown>>,
     options?: ChainCallOptions,
   ): AsyncGenerator<string, void> {
-    return pieces(this.#turn('stream', values, options, { streaming: true }).take())
+    return pieces(this.#settings, this.#call('stream', values, options, { streaming: true }))
   }
 
-  #turn(
+  #call(
     method: string,
     values: Readonly<Record<string, unknown>>,
     options: ChainCallOptions | undefined,
     { streaming = false } = {},
-  ): Turn {
+  ): TurnCall {
     const { idempotencyKey, signal } = checkOptions(method, options)
-    return new Turn(this.#settings, {
+    return {
       input: resolveInput(values, this.memory.inputKey, this.memory.memoryKey),
       idempotencyKey: idempotencyKey === undefined ? undefined : checkIdempotencyKey(idempotencyKey),
       signal,
       streaming,
-    })
+    }
   }
 }
 
@@ -97,6 +98,12 @@ async function lastOf<T>(turn: AsyncGenerator<string, T>): Promise<T> {
 }
 
 /** A turn without what it gives at its end. */
-async function* pieces(turn: AsyncGenerator<string, unknown>): AsyncGenerator<string, void> {
-  yield* turn
+async function* pieces(settings: ChainSettings, call: TurnCall): AsyncGenerator<string, void> {
+  yield* (await beginTurn(settings, call)).take()
+}
+
+/** What asks, counts and runs tools is loaded with the first turn: a quarter of the library's modules. */
+async function beginTurn(settings: ChainSettings, call: TurnCall): Promise<Turn> {
+  const { Turn } = await import('./turn.ts')
+  return new Turn(settings, call)
 }

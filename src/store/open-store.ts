@@ -1,9 +1,8 @@
-import { isSync } from '../dialect/dialect.ts'
+import { isSync, type Dialect } from '../dialect/dialect.ts'
 import { openDialect } from '../dialect/open.ts'
 import { checkFlag, checkOptions, checkStoreOptions, checkWhole } from './arguments.ts'
-import { ConversationStore } from './conversation-store.ts'
-import type { OpenStoreOptions } from './options.ts'
-import { SyncConversationStore } from './sync-conversation-store.ts'
+import type { ConversationStore } from './conversation-store.ts'
+import type { OpenStoreOptions, StoreOptions } from './options.ts'
 
 /**
  * Opens the database that a URL names and brings its tables up to date: `sqlite:PATH`, `sqlite::memory:`,
@@ -28,9 +27,7 @@ export async function openStore(url: string, options?: OpenStoreOptions): Promis
       preparedStatements === undefined ? undefined : checkFlag('preparedStatements', preparedStatements),
     rowLevelSecurity: isWalled,
   })
-  const store = isSync(dialect)
-    ? new SyncConversationStore(dialect, storeOptions)
-    : new ConversationStore(dialect, storeOptions)
+  const store = await storeOn(dialect, storeOptions)
   try {
     // With row-level security the tables' owner migrates: whoever makes the tables can go round their policies.
     if (isToMigrate && !isWalled) await store.migrate()
@@ -40,4 +37,14 @@ export async function openStore(url: string, options?: OpenStoreOptions): Promis
     await store.close()
     throw error
   }
+}
+
+/** Half of the library's modules are the store's: they are loaded with the first store, as the driver is. */
+async function storeOn(dialect: Dialect, options: StoreOptions): Promise<ConversationStore> {
+  if (isSync(dialect)) {
+    const { SyncConversationStore } = await import('./sync-conversation-store.ts')
+    return new SyncConversationStore(dialect, options)
+  }
+  const { ConversationStore } = await import('./conversation-store.ts')
+  return new ConversationStore(dialect, options)
 }

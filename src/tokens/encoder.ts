@@ -36,7 +36,6 @@ export function loadEncoderSync(encoding: EncodingName): Encoder {
 }
 
 interface RanksModule {
-  readonly pat_str: string
   readonly bpe_ranks: string
 }
 
@@ -73,5 +72,5 @@ function keep(encoder: Encoder): Encoder {
 
 function* build(encoding: EncodingName, module: RanksModule): Steps<Encoder> {
   const ranks = yield* Ranks.unpack(module.bpe_ranks)
-  return new PieceEncoder(encoding, module.pat_str, ranks)
+  return new PieceEncoder(encoding, ranks)
 }

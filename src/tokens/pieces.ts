@@ -1,3 +1,4 @@
+import { CUTS, type Cut } from './cut.ts'
 import type { EncodingName } from './encodings.ts'
 import { mergeInSteps, mergeNow } from './merge.ts'
 import { NO_RANK } from './ranks.ts'
@@ -22,21 +23,15 @@ interface Pass {
   own: number
 }
 
-/**
- * Cuts a text into pieces with the encoding's own pattern, and counts the tokens of each. See `Encoder` for the methods.
- *
- * The pattern's match is one call, whatever the piece: 1 million letters outside Latin-1 hold the event loop for 20 to 60 ms
- * (Node 20, 2 shared cores), and from 4,194,287 of them V8 throws a RangeError, as its backtracking stack is 64 MB.
- */
+/** Cuts a text into pieces as the encoding does, and counts the tokens of each. See `Encoder` for the methods. */
 export class PieceEncoder {
   readonly encoding: EncodingName
-  readonly #pattern: RegExp
+  readonly #cut: Cut
   readonly #ranks: Ranks
 
-  constructor(encoding: EncodingName, pattern: string, ranks: Ranks) {
+  constructor(encoding: EncodingName, ranks: Ranks) {
     this.encoding = encoding
-    // No groups are read, and sticky does not search: every character of any text starts or continues a piece.
-    this.#pattern = new RegExp(pattern.replaceAll(/\((?!\?)/g, '(?:'), 'uy')
+    this.#cut = CUTS[encoding]
     this.#ranks = ranks
   }
 
@@ -53,7 +48,7 @@ export class PieceEncoder {
     // a newline cuts it off too. So only that last piece and the whitespace after it are looked at again.
     yield
     const tail = text.slice(start) + '\nH'
-    const tailEnd = this.#pieceEnd(tail, 0)
+    const tailEnd = this.#cut(tail, 0)
     // Mostly it ends where it ended; it grows when it is signs or whitespace, which may take in the newline.
     const last = tailEnd === end - start ? own : yield* this.#countPiece(tail, 0, tailEnd)
     const rest = yield* this.#pass(tail.slice(tailEnd), 0)
@@ -65,7 +60,7 @@ export class PieceEncoder {
     let total = 0
     let paused = 0
     for (let start = 0; start < text.length;) {
-      const end = this.#pieceEnd(text, start)
+      const end = this.#cut(text, start)
       const tokens =
         end - start <= SHORT_UNITS
           ? this.#countShort(text, start, end)
@@ -85,12 +80,6 @@ export class PieceEncoder {
     }
     pass.total = total
     return pass
-  }
-
-  #pieceEnd(text: string, start: number): number {
-    this.#pattern.lastIndex = start
-    this.#pattern.test(text)
-    return this.#pattern.lastIndex
   }
 
   #countShort(text: string, start: number, end: number): number {

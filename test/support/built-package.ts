@@ -16,8 +16,8 @@ import { fileURLToPath } from 'node:url'
 const ROOT = fileURLToPath(new URL('../../', import.meta.url))
 const TSC = join(ROOT, 'node_modules/typescript/bin/tsc')
 
-/** What makes and what is made: neither is part of the sources that a package is built from. */
-const NOT_SOURCES = new Set(['node_modules', 'dist', 'coverage', '.git'])
+/** What makes, measures or is made: none of it is part of the sources that a package is built from. */
+const NOT_SOURCES = new Set(['node_modules', 'bench', 'dist', 'coverage', '.git'])
 
 /** The library as npm would install it, built anew from the sources, beside a host that uses it. */
 export interface BuiltPackage {
@@ -42,7 +42,7 @@ export async function buildPackage(): Promise<BuiltPackage> {
   symlinkSync(join(ROOT, 'node_modules'), installed)
   mkdirSync(join(built.host, 'node_modules'), { recursive: true })
   symlinkSync(built.folder, join(built.host, 'node_modules/backscroll'))
-  const result = await run(process.execPath, [TSC, '-p', 'tsconfig.build.json'], { cwd: built.folder })
+  const result = await run('npm', ['run', 'build'], { cwd: built.folder })
   if (result.exitCode !== 0) {
     rmSync(folder, { recursive: true })
     throw new Error(`The package does not build:\n${result.stdout}`)
