@@ -75,6 +75,7 @@ function shown(cell: Cell | undefined): string {
   if (cell === undefined || cell === null) return ''
   if (typeof cell === 'boolean') return cell ? 'yes' : 'no'
   if (typeof cell === 'string') return cell
+  if (!Number.isFinite(cell)) return String(cell)
   if (Number.isInteger(cell)) return cell.toLocaleString('en-US')
   const decimals = Math.min(3, Math.max(0, 2 - Math.floor(Math.log10(Math.abs(cell)))))
   return cell.toLocaleString('en-US', { minimumFractionDigits: decimals, maximumFractionDigits: decimals })

@@ -86,7 +86,9 @@ async function judgeAndMeasure(part: Part): Promise<void> {
     }
   }
   for (const limit of limits) {
-    const subjects = opened.peers.map(({ name, kind, ...subject }) => {
+    // One that is slower than another and the same else shows it once: each of its steps takes half a minute.
+    const peers = opened.peers.filter(({ kind }) => kind.sameAs === undefined || limit === limits[0])
+    const subjects = peers.map(({ name, kind, ...subject }) => {
       return [name, { ...subject, canChat: kind.reach.chat >= turns.length }] as const
     })
     const chats = { conversation, limit, turns }

@@ -56,7 +56,7 @@ export class Findings {
       'texts counted': Math.round(mean((step) => step.calls)),
       'characters counted': Math.round(characters),
       "times backscroll's": characters / this.#ourCharacters,
-      'counted with': turns > kind.reach.chat ? 'a quarter of the characters, to see how many' : kind.counter,
+      'counted with': turns > kind.reach.chat ? 'length / 4, to see how much it would count' : kind.counter,
     })
   }
 
