@@ -2,6 +2,7 @@
  * How far loading, appending and a chat step (both) are from what the database and the disk allow: each beside its floor,
  * a hand-written call of the driver, in the same run. Run: `npm run bench`; `-- --full` for a million turns as well.
  */
+import { loadsOverTurns } from './calls/chart.ts'
 import { runContests, type Found } from './calls/contests.ts'
 import { Goals } from './calls/goals.ts'
 import { floorSubject, hostSubject, storeSubject } from './calls/subjects.ts'
@@ -45,6 +46,7 @@ for (const [kind, title] of tables)
     everything.flatMap((found) => found[kind]),
   )
 report.table('Ratios of medians and what they are to be', goals.rows())
+report.lines('loads', loadsOverTurns(everything.flatMap(({ loads }) => loads)))
 report.write()
 
 async function onSqlite(): Promise<Found> {
