@@ -31,7 +31,7 @@ export function postgresStore(
 ): ConversationStore<PostgresSession> {
   const { rowLevelSecurity, ...others } = checkOptions('postgresStore', options)
   const isWalled = checkFlag('rowLevelSecurity', rowLevelSecurity ?? false)
-  return new ConversationStore(new PostgresDialect({ session: db }, { rowLevelSecurity: isWalled }), others)
+  return new ConversationStore(new PostgresDialect(db, { rowLevelSecurity: isWalled }), others)
 }
 
 /**

@@ -28,7 +28,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   chain: ['memory', 'store', 'tokens', 'types.ts', 'errors.ts', 'redact.ts', 'in-time.ts', 'node:'],
   memory: ['store', 'tokens', 'types.ts', 'errors.ts', 'redact.ts', 'node:'],
   store: ['dialect', 'tokens', 'types.ts', 'errors.ts', 'redact.ts', 'in-time.ts', 'node:'],
-  dialect: ['errors.ts', 'redact.ts', 'node:', 'drizzle-orm'],
+  dialect: ['errors.ts', 'redact.ts', 'in-time.ts', 'node:', 'drizzle-orm'],
   tokens: ['types.ts', 'errors.ts', 'redact.ts', 'node:', 'js-tiktoken'],
   'types.ts': [],
   'errors.ts': ['types.ts', 'redact.ts'],

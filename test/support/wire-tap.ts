@@ -8,18 +8,36 @@ export interface WireTap extends AsyncDisposable {
   readonly url: string
   /** How often the client spoke after the server had, since this was last asked: each is a round trip. */
   roundTrips(): number
+  /** What each connection asked the server to set for it, since this was last asked, in the order of their making. */
+  startups(): string[][]
+}
+
+/** What a server does not grant. */
+export interface Refusal {
+  /** The name of a setting that connections ask for. */
+  readonly setting: string
+  /** What those that ask for it get before they are cut. */
+  readonly answer: Buffer
 }
 
 /** Listens on a free port of 127.0.0.1. */
-export async function tapWire(databaseUrl: string): Promise<WireTap> {
+export async function tapWire(databaseUrl: string, refusal?: Refusal): Promise<WireTap> {
   const { hostname, port } = new URL(databaseUrl)
   const sockets = new Set<Socket>()
   let roundTrips = 0
+  const startups: string[][] = []
   const server = createServer((client) => {
     const upstream = connect(Number(port), hostname)
     // The start of a session has no type and is no statement.
     const split = messageSplitter({ untyped: 1 })
     let serverSpoke = true
+    client.once('data', (bytes) => {
+      const startup = bytes.subarray(8).toString().split('\0')
+      startups.push(startup)
+      if (!refusal || !startup.includes(refusal.setting)) return
+      upstream.destroy()
+      client.end(refusal.answer)
+    })
     client.on('data', (bytes) => {
       if (split(bytes).length > 0 && serverSpoke) roundTrips++
       serverSpoke = false
@@ -46,6 +64,7 @@ export async function tapWire(databaseUrl: string): Promise<WireTap> {
       roundTrips = 0
       return counted
     },
+    startups: () => startups.splice(0),
     async [Symbol.asyncDispose]() {
       for (const socket of sockets) socket.destroy()
       server.close()

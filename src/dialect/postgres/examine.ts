@@ -11,11 +11,14 @@ interface Settings {
   readonly fsync: string
   readonly pid: number
   readonly walled: boolean
+  /** Null on a server that does not know the setting. */
+  readonly plans: string | null
 }
 
 const SETTINGS = sql.raw(`
   select current_setting('synchronous_commit') as commit, current_setting('fsync') as fsync, pg_backend_pid() as pid,
-         ${TABLES.map((table) => `coalesce(row_security_active(to_regclass('${table}')), false)`).join(' or ')} as walled`)
+         ${TABLES.map((table) => `coalesce(row_security_active(to_regclass('${table}')), false)`).join(' or ')} as walled,
+         current_setting('plan_cache_mode', true) as plans`)
 
 /** What is to be known of a database before the first call. */
 export interface Examined {
@@ -23,6 +26,8 @@ export interface Examined {
   readonly warnings: StoreWarning[]
   /** Whether there is a pooler between here and the server, which may give each transaction another connection to it. */
   readonly isPooled: boolean
+  /** Whether the server may plan a named statement at each call, and nobody has asked it to. */
+  readonly plansAnew: boolean
 }
 
 /**
@@ -47,7 +52,7 @@ export async function examine(
   const isPooled = state !== undefined && state.pid !== server.pid
   // What names its user is sent as one text, and so under no name.
   if (isPooled && !isWalled && isNamed) warnings.push(POOLED_STATEMENTS)
-  return { warnings, isPooled }
+  return { warnings, isPooled, plansAnew: server.plans === 'auto' }
 }
 
 /** Whether the client of a host's session, where postgres.js is that, prepares statements under names. */

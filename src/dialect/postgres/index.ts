@@ -24,7 +24,7 @@ import type {
 import { listFrom, toConversationRow, toConversationText } from '../listing.ts'
 import { isKind } from '../kind.ts'
 import { toPage } from '../page.ts'
-import { connect, type PostgresConnection } from './connection.ts'
+import { connect, type Pools } from './connection.ts'
 import { examine, namesStatements } from './examine.ts'
 import { explain } from './failure.ts'
 import { isMigrated, migrate } from './migrate.ts'
@@ -33,19 +33,10 @@ import { checkWall, makeWall } from './row-level-security/wall.ts'
 
 /** Opens a pool of connections of our own. */
 export async function openPostgres(url: string, options: ConnectionOptions): Promise<PostgresDialect> {
-  const open = await connect(url, options)
   const { rowLevelSecurity, preparedStatements } = options
-  return new PostgresDialect(open(), { rowLevelSecurity, preparedStatements, reopen: open })
+  const pools = await connect(url, options)
+  return new PostgresDialect(pools.current.session, { rowLevelSecurity, preparedStatements, pools })
 }
-
-/**
- * The most pools that were left and still wait for an answer. The server does not notice that who waits for a lock has
- * gone: a new pool for each call that a lock held up would take all of its connections.
- */
-const MAX_LEFT = 2
-
-/** A host's session, or a pool of our own. */
-type Connection = Pick<PostgresConnection, 'session'> & Partial<PostgresConnection>
 
 /** What else a dialect is told. */
 export interface PostgresDialectOptions {
@@ -53,8 +44,8 @@ export interface PostgresDialectOptions {
   readonly inTransaction?: boolean
   /** On a pool of our own: whether statements are named. By default, once it is known that there is no pooler. */
   readonly preparedStatements?: boolean | undefined
-  /** On a pool of our own: makes another. */
-  readonly reopen?: () => PostgresConnection
+  /** Where the session is one of our own: the pools that it comes from. */
+  readonly pools?: Pools
 }
 
 /** The operations on Postgres: each is one statement, and so one transaction by itself. */
@@ -64,21 +55,16 @@ export class PostgresDialect implements Dialect<PostgresSession> {
   readonly #options: PostgresDialectOptions
   /** Until it is known better. */
   #isPooled = true
-  #connection: Connection
+  #session: PostgresSession
   #queries: Queries
-  readonly #left = new Set<PostgresConnection>()
-  /** When the connection was opened, by `performance.now()`. */
-  #openedAt = performance.now()
 
-  constructor(connection: Connection, options: PostgresDialectOptions) {
-    if (!isKind(connection.session, PgDatabase)) {
-      throw new InvalidArgumentError(
-        `postgresStore takes a drizzle database; got ${kindOf(connection.session)}.`,
-      )
+  constructor(session: PostgresSession, options: PostgresDialectOptions) {
+    if (!isKind(session, PgDatabase)) {
+      throw new InvalidArgumentError(`postgresStore takes a drizzle database; got ${kindOf(session)}.`)
     }
     this.inTransaction = options.inTransaction ?? false
     this.#options = options
-    this.#connection = connection
+    this.#session = session
     this.#queries = this.#makeQueries()
   }
 
@@ -178,50 +164,47 @@ export class PostgresDialect implements Dialect<PostgresSession> {
   }
 
   async examine(): Promise<StoreWarning[]> {
-    const { session } = this.#connection
-    const { rowLevelSecurity: isWalled, reopen, preparedStatements } = this.#options
-    if (isWalled) await checkWall(session)
-    const isNamed = reopen ? preparedStatements === true : namesStatements(session)
-    const { warnings, isPooled } = await examine(session, { isWalled, isNamed })
+    const { rowLevelSecurity: isWalled, pools, preparedStatements } = this.#options
+    if (isWalled) await checkWall(this.#session)
+    const isNamed = pools ? preparedStatements === true : namesStatements(this.#session)
+    const { warnings, isPooled, plansAnew } = await examine(this.#session, { isWalled, isNamed })
     this.#isPooled = isPooled
-    this.#queries = this.#makeQueries()
+    // What names its user is sent as one text, and what has no name is planned at each call: neither has a plan to keep.
+    if (plansAnew && !isPooled && !isWalled && preparedStatements !== false) await pools?.keepPlans()
+    this.#goOn()
     return warnings
   }
 
   isMigrated(): Promise<boolean> {
-    return isMigrated(this.#connection.session)
+    return isMigrated(this.#session)
   }
 
   async migrate({ rowLevelSecurity }: MigrationOptions): Promise<void> {
     if (this.#options.rowLevelSecurity) throw new RowLevelSecurityError(MADE_BY_OWNER)
-    const { session } = this.#connection
-    await migrate(session)
-    if (rowLevelSecurity) await makeWall(session, rowLevelSecurity)
+    await migrate(this.#session)
+    if (rowLevelSecurity) await makeWall(this.#session, rowLevelSecurity)
   }
 
   async close(): Promise<void> {
-    await Promise.all([this.#connection, ...this.#left].map((connection) => connection.close?.()))
+    await this.#options.pools?.close()
   }
 
   /** The network may be silent for a quarter of an hour before the system calls a connection dead. */
   renew(start: number): void {
-    const { reopen } = this.#options
-    if (!reopen || this.#openedAt > start || this.#left.size === MAX_LEFT) return
-    this.#leave(this.#connection as PostgresConnection)
-    this.#connection = reopen()
-    this.#openedAt = performance.now()
+    this.#options.pools?.renew(start)
+    this.#goOn()
+  }
+
+  /** With what is known now, and the pool that is current. */
+  #goOn(): void {
+    this.#session = this.#options.pools?.current.session ?? this.#session
     this.#queries = this.#makeQueries()
   }
 
   #makeQueries(): Queries {
-    const { session, client } = this.#connection
-    const { rowLevelSecurity, preparedStatements = !this.#isPooled } = this.#options
-    return new Queries(session, { client, named: preparedStatements, rowLevelSecurity })
-  }
-
-  #leave(connection: PostgresConnection): void {
-    this.#left.add(connection)
-    void connection.leave().finally(() => this.#left.delete(connection))
+    const { rowLevelSecurity, pools, preparedStatements = !this.#isPooled } = this.#options
+    const client = pools?.current.client
+    return new Queries(this.#session, { client, named: preparedStatements, rowLevelSecurity })
   }
 
   within(transaction: PostgresSession): PostgresDialect {
@@ -231,7 +214,7 @@ export class PostgresDialect implements Dialect<PostgresSession> {
       )
     }
     const { rowLevelSecurity } = this.#options
-    return new PostgresDialect({ session: transaction }, { rowLevelSecurity, inTransaction: true })
+    return new PostgresDialect(transaction, { rowLevelSecurity, inTransaction: true })
   }
 }
 
