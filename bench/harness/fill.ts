@@ -20,10 +20,7 @@ export async function fill(
   pool: readonly CountedTurn[],
   fillings: readonly Filling[],
 ): Promise<void> {
-  await using store = await openStore(url)
-  const filler = openFiller(url)
-  try {
-    await makePool(filler, pool)
+  await fillBy(url, pool, fillings, async (filler) => {
     for (const { userId, conversationId, turns } of fillings) {
       const values = [userId, conversationId, turns, pool.length]
       await filler.run(conversationRow(filler.now), values)
@@ -31,12 +28,27 @@ export async function fill(
     }
     // Postgres does so by itself in time; SQLite never.
     if (filler.dialect === 'postgres') await filler.run('analyze')
+  })
+}
+
+/** Makes the tables, has `insert` make the conversations out of the turns in `pool`, and reads the first and the last. */
+export async function fillBy(
+  url: string,
+  pool: readonly CountedTurn[],
+  fillings: readonly Filling[],
+  insert: (filler: Filler) => Promise<void>,
+): Promise<void> {
+  await using store = await openStore(url)
+  const filler = openFiller(url)
+  try {
+    await makePool(filler, pool)
+    await insert(filler)
   } finally {
     await filler.end()
   }
   // What was made is what the store itself takes for whole.
-  for (const { userId, conversationId } of [...fillings.slice(0, 1), ...fillings.slice(-1)]) {
-    await store.conversation({ userId, conversationId }).loadWindow({ maxTokens: 10_000 })
+  for (const key of [...fillings.slice(0, 1), ...fillings.slice(-1)]) {
+    await store.conversation(key).loadWindow({ maxTokens: 10_000 })
   }
 }
 
@@ -50,12 +62,12 @@ export interface Filler {
 }
 
 /** A filler of the database that a URL names. */
-export function openFiller(url: string): Filler {
+function openFiller(url: string): Filler {
   return url.startsWith('sqlite:') ? sqliteFiller(url) : postgresFiller(url)
 }
 
 /** Makes a temporary table `pool` of the turns, numbered from 0. */
-export async function makePool(filler: Filler, pool: readonly CountedTurn[]): Promise<void> {
+async function makePool(filler: Filler, pool: readonly CountedTurn[]): Promise<void> {
   await filler.run(
     'create temporary table pool (id integer primary key, token_count int, closing int, messages text)',
   )

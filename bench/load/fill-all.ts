@@ -1,6 +1,5 @@
-import { openStore } from '../../src/index.ts'
 import { framingName, toFraming } from '../../src/tokens/framing.ts'
-import { makePool, openFiller, type Filling } from '../harness/fill.ts'
+import { fillBy, type Filling } from '../harness/fill.ts'
 import type { CountedTurn } from '../harness/turns.ts'
 
 /**
@@ -13,10 +12,7 @@ export async function fillAll(
   pool: readonly CountedTurn[],
   fillings: readonly Filling[],
 ): Promise<void> {
-  await using store = await openStore(url)
-  const filler = openFiller(url)
-  try {
-    await makePool(filler, pool)
+  await fillBy(url, pool, fillings, async (filler) => {
     await filler.run('create temporary table fillings (user_id text, conversation_id text, turns int)')
     await filler.run(FILLINGS[filler.dialect], [JSON.stringify(fillings)])
     await filler.run(numberedTurns(pool.length))
@@ -24,13 +20,7 @@ export async function fillAll(
     await filler.run(turnRows(filler.now))
     // So that what is measured later does not pay for it.
     for (const statement of SETTLE[filler.dialect]) await filler.run(statement)
-  } finally {
-    await filler.end()
-  }
-  // What was made is what the store itself takes for whole.
-  for (const key of [...fillings.slice(0, 1), ...fillings.slice(-1)]) {
-    await store.conversation(key).loadWindow({ maxTokens: 10_000 })
-  }
+  })
 }
 
 const FILLINGS = {

@@ -88,7 +88,25 @@ export class Findings {
     report.table('Token counting in a chat step', this.#work)
     report.table('Memory of a process that opens the peer and loads once, at its peak', this.#memory)
     report.table('On disk', this.#bytes)
+    this.#plotLoads(report)
   }
+
+  /** A load under the lowest limit, which is the one that conversations of every length exceed. */
+  #plotLoads(report: Report): void {
+    const limit = Math.min(...this.#times.map((row) => Number(row['limit'])))
+    const rows = this.#times.filter((row) => row['limit'] === limit)
+    const names = [...new Set(rows.map((row) => String(row['peer'])))]
+    report.lines('loads', {
+      title: `Median time of a load, limit ${limit.toLocaleString('en-US')} tokens`,
+      x: { name: 'turns of the conversation', scale: 'log' },
+      y: { name: 'milliseconds', scale: 'log' },
+      series: names.map((name) => ({ name, points: pointsOf(rows.filter(({ peer }) => peer === name)) })),
+    })
+  }
+}
+
+function pointsOf(rows: readonly Row[]): (readonly [number, number])[] {
+  return rows.map(({ turns, load }) => [Number(turns), Number(load)])
 }
 
 /** Three columns of a time: its median, its 95th percentile, and how often ours it is. */

@@ -7,7 +7,7 @@ import {
   StoreClosedError,
   SynchronousTransactionError,
 } from '../errors.ts'
-import { inTime, LATE } from '../in-time.ts'
+import { inTime, isThenable, LATE } from '../in-time.ts'
 import { giveWay } from '../tokens/steps.ts'
 import type { Examination } from './examination.ts'
 
@@ -85,7 +85,8 @@ export class Calls {
       this.#checkOpen()
       signal?.throwIfAborted()
       try {
-        return await this.#waitFor(inTime(operation(), end, signal))
+        const result = operation()
+        return isThenable(result) ? await this.#waitFor(inTime(result, end, signal)) : result
       } catch (error) {
         if (error === LATE) this.#dialect.renew?.(start)
         signal?.throwIfAborted()

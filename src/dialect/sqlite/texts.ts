@@ -1,4 +1,5 @@
 import { and, eq, sql } from 'drizzle-orm'
+import { bigint, text } from '../bind.ts'
 import type { SqliteSession } from './queries.ts'
 import { conversations, turns } from './schema.ts'
 
@@ -11,11 +12,11 @@ export function prepareReplaceTexts(session: SqliteSession) {
     .set({ messages: sql`${p('messages')}`, metadata: sql`${p('metadata')}` })
     .where(
       and(
-        eq(turns.userId, p('userId')),
-        eq(turns.conversationId, p('conversationId')),
-        eq(turns.position, p('position')),
-        eq(turns.messages, p('seenMessages')),
-        sql`${turns.metadata} is ${p('seenMetadata')}`,
+        eq(turns.userId, text('userId')),
+        eq(turns.conversationId, text('conversationId')),
+        eq(turns.position, bigint('position')),
+        eq(turns.messages, text('seenMessages')),
+        sql`${turns.metadata} is ${text('seenMetadata')}`,
       ),
     )
     .prepare()
@@ -28,9 +29,9 @@ export function prepareReplaceMetadata(session: SqliteSession) {
     .set({ metadata: sql`${p('metadata')}` })
     .where(
       and(
-        eq(conversations.userId, p('userId')),
-        eq(conversations.id, p('conversationId')),
-        eq(conversations.metadata, p('seen')),
+        eq(conversations.userId, text('userId')),
+        eq(conversations.id, text('conversationId')),
+        eq(conversations.metadata, text('seen')),
       ),
     )
     .prepare()
