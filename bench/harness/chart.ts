@@ -18,17 +18,25 @@ interface Axis {
 }
 
 const WIDTH = 760
-const HEIGHT = 420
+const PLOT_HEIGHT = 292
+const TITLE_HEIGHT = 48
+/** Of the horizontal axis, its figures and its name. */
+const AXIS_HEIGHT = 54
+/** Of a line of the legend, and how many series it may name. */
+const LEGEND_LINE_HEIGHT = 26
+const NAMES_A_LINE = 3
 
 /** An SVG of lines on white, so that it can be read on a dark page as well. */
 export function drawLines({ title, x, y, series }: LineChart): string {
-  const chart = echarts.init(null, null, { renderer: 'svg', ssr: true, width: WIDTH, height: HEIGHT })
+  const below = AXIS_HEIGHT + Math.ceil(series.length / NAMES_A_LINE) * LEGEND_LINE_HEIGHT
+  const height = TITLE_HEIGHT + PLOT_HEIGHT + below
+  const chart = echarts.init(null, null, { renderer: 'svg', ssr: true, width: WIDTH, height })
   chart.setOption({
     animation: false,
     backgroundColor: '#fff',
     title: { text: title, left: 'center', textStyle: { fontSize: 15 } },
     legend: { bottom: 0 },
-    grid: { left: 72, right: 24, top: 48, bottom: 80 },
+    grid: { left: 72, right: 24, top: TITLE_HEIGHT, bottom: below },
     xAxis: { ...axis(x), nameGap: 28 },
     yAxis: { ...axis(y), nameGap: 52 },
     series: series.map(({ name, points }) => ({

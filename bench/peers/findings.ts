@@ -95,12 +95,14 @@ export class Findings {
   #plotLoads(report: Report): void {
     const limit = Math.min(...this.#times.map((row) => Number(row['limit'])))
     const rows = this.#times.filter((row) => row['limit'] === limit)
-    const names = [...new Set(rows.map((row) => String(row['peer'])))]
+    const onPostgres = Object.values(this.#kinds).filter(({ engine }) => engine === 'Postgres')
     report.lines('loads', {
-      title: `Median time of a load, limit ${limit.toLocaleString('en-US')} tokens`,
+      title: `Median time of a load on Postgres, limit ${limit.toLocaleString('en-US')} tokens`,
       x: { name: 'turns of the conversation', scale: 'log' },
       y: { name: 'milliseconds', scale: 'log' },
-      series: names.map((name) => ({ name, points: pointsOf(rows.filter(({ peer }) => peer === name)) })),
+      series: onPostgres.map(({ name }) => {
+        return { name, points: pointsOf(rows.filter(({ peer }) => peer === name)) }
+      }),
     })
   }
 }
