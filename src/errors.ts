@@ -94,6 +94,11 @@ export class PositionConflictError extends BackscrollError {
   }
 }
 
+/** The newest messages are others than the caller expected; nothing was written. Load again, then decide. */
+export class MessagesConflictError extends BackscrollError {
+  readonly code = 'MESSAGES_CONFLICT'
+}
+
 /** The database could not be reached or was busy until the deadline. Nothing was written: the call may be made again. */
 export class DatabaseUnavailableError extends BackscrollError {
   readonly code = 'DATABASE_UNAVAILABLE'

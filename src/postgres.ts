@@ -1,12 +1,13 @@
+import { checkDatabase } from './dialect/postgres/host.ts'
 import { PostgresDialect } from './dialect/postgres/index.ts'
-import type { PostgresSession } from './dialect/postgres/queries.ts'
+import type { PostgresSession } from './dialect/postgres/session.ts'
 import { policies, type PolicyOptions } from './dialect/postgres/row-level-security/policies.ts'
 import { checkFlag, checkMigrateOptions, checkOptions } from './store/arguments.ts'
 import { ConversationStore } from './store/conversation-store.ts'
 import type { StoreOptions } from './store/options.ts'
 
-export { conversations, migrations, schema, turns } from './dialect/postgres/schema.ts'
-export type { PostgresSession } from './dialect/postgres/queries.ts'
+export { conversations, migrations, operations, schema, turns } from './dialect/postgres/schema.ts'
+export type { PostgresSession } from './dialect/postgres/session.ts'
 export type { PolicyOptions } from './dialect/postgres/row-level-security/policies.ts'
 export type { ConversationStore } from './store/conversation-store.ts'
 
@@ -31,7 +32,8 @@ export function postgresStore(
 ): ConversationStore<PostgresSession> {
   const { rowLevelSecurity, ...others } = checkOptions('postgresStore', options)
   const isWalled = checkFlag('rowLevelSecurity', rowLevelSecurity ?? false)
-  return new ConversationStore(new PostgresDialect(db, { rowLevelSecurity: isWalled }), others)
+  const session = checkDatabase(db, { rowLevelSecurity: isWalled })
+  return new ConversationStore(new PostgresDialect(session, { rowLevelSecurity: isWalled }), others)
 }
 
 /**

@@ -1,10 +1,11 @@
+import { checkDatabase } from './dialect/sqlite/host.ts'
 import { SqliteDialect } from './dialect/sqlite/index.ts'
-import type { SqliteSession } from './dialect/sqlite/queries.ts'
+import type { SqliteSession } from './dialect/sqlite/session.ts'
 import type { StoreOptions } from './store/options.ts'
 import { SyncConversationStore } from './store/sync-conversation-store.ts'
 
-export { conversations, migrations, schema, turns } from './dialect/sqlite/schema.ts'
-export type { SqliteSession } from './dialect/sqlite/queries.ts'
+export { conversations, migrations, operations, schema, turns } from './dialect/sqlite/schema.ts'
+export type { SqliteSession } from './dialect/sqlite/session.ts'
 export type { SyncConversation } from './store/sync-conversation.ts'
 export type { SyncConversationStore } from './store/sync-conversation-store.ts'
 
@@ -17,5 +18,5 @@ export type { SyncConversationStore } from './store/sync-conversation-store.ts'
  * newest turns in a power loss. `pragma synchronous = full` keeps them.
  */
 export function sqliteStore(db: SqliteSession, options?: StoreOptions): SyncConversationStore<SqliteSession> {
-  return new SyncConversationStore(new SqliteDialect(db), options)
+  return new SyncConversationStore(new SqliteDialect(checkDatabase(db)), options)
 }

@@ -19,11 +19,17 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'memory',
     'store',
     'encryption',
+    'langchain',
+    'openai-agents',
+    'ai-sdk',
     'dialect',
     'tokens',
     'types.ts',
     'errors.ts',
   ],
+  langchain: ['memory', 'store', 'types.ts', 'errors.ts', 'redact.ts', '@langchain/core'],
+  'openai-agents': ['store', 'types.ts', 'errors.ts', 'redact.ts', '@openai/agents-core'],
+  'ai-sdk': ['store', 'tokens', 'types.ts', 'errors.ts', 'redact.ts', 'node:', 'ai'],
   encryption: ['store', 'errors.ts', 'redact.ts', 'in-time.ts', 'node:'],
   chain: ['memory', 'store', 'tokens', 'types.ts', 'errors.ts', 'redact.ts', 'in-time.ts', 'node:'],
   memory: ['store', 'tokens', 'types.ts', 'errors.ts', 'redact.ts', 'node:'],
@@ -37,7 +43,16 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
 }
 
 /** The front doors: what `package.json` exports. */
-const DOORS = ['index.ts', 'sqlite.ts', 'postgres.ts', 'conformance.ts', 'encryption.ts']
+const DOORS = [
+  'index.ts',
+  'sqlite.ts',
+  'postgres.ts',
+  'conformance.ts',
+  'encryption.ts',
+  'langchain.ts',
+  'openai-agents.ts',
+  'ai-sdk.ts',
+]
 
 /** A driver's package, or an SDK, belongs to one file. */
 const DRIVERS: Readonly<Record<string, string>> = {
@@ -104,10 +119,12 @@ describe('the dialects', () => {
         'connection.ts',
         'examine.ts',
         'failure.ts',
+        'host.ts',
         'index.ts',
         'migrate.ts',
         'queries.ts',
         'schema.ts',
+        'session.ts',
         'texts.ts',
       ])
     }
@@ -119,7 +136,7 @@ describe('the dialects', () => {
       .filter(({ path }) => !path.startsWith('dialect/') && !doors.includes(path))
       .flatMap(({ path, identifiers, strings, imports }) =>
         [...identifiers, ...imports.map(({ from }) => from), ...strings.filter(isName)]
-          .filter((word) => /sqlite|postgres|\bpg\b|-core$/i.test(word))
+          .filter((word) => /sqlite|postgres|\bpg\b/i.test(word))
           .map((word) => `${path}: ${word}`),
       )
     expect(named).toEqual([])
@@ -205,7 +222,7 @@ function layerOf(path: string): string {
 function targetOf(from: string): string {
   if (from.startsWith('node:')) return 'node:'
   if (modules.some(({ path }) => path === from)) return layerOf(from)
-  return from.split('/')[0]!
+  return from.split('/', from.startsWith('@') ? 2 : 1).join('/')
 }
 
 /** A text that names something, as opposed to a sentence: an error may say which database it is about. */

@@ -696,6 +696,18 @@ onEachDatabase('bad input', (database) => {
         store.conversation(FUZZ).append(TURN, { expectedPosition: x }),
       'append(…, { signal: x })': (x) => store.conversation(FUZZ).append(TURN, { signal: x }),
       'append(…, { metadata: x })': (x) => store.conversation(FUZZ).append(TURN, { metadata: x }),
+      'addMessages(x)': (x) => store.conversation(FUZZ).addMessages(x),
+      'addMessages([x])': (x) => store.conversation(FUZZ).addMessages([x]),
+      'addMessages(…, x)': (x) => store.conversation(FUZZ).addMessages(TURN, x),
+      'addMessages(…, { idempotencyKey: x })': (x) =>
+        store.conversation(FUZZ).addMessages(TURN, { idempotencyKey: x }),
+      'addMessages(…, { metadata: x })': (x) => store.conversation(FUZZ).addMessages(TURN, { metadata: x }),
+      'popMessage(x)': (x) => store.conversation(FUZZ).popMessage(x),
+      'replaceNewest(x, [])': (x) => store.conversation(FUZZ).replaceNewest(x, []),
+      'replaceNewest([], x)': (x) => store.conversation(FUZZ).replaceNewest([], x),
+      'replaceNewest([], [], x)': (x) => store.conversation(FUZZ).replaceNewest([], [], x),
+      'replaceNewest([], [], { idempotencyKey: x })': (x) =>
+        store.conversation(FUZZ).replaceNewest([], [], { idempotencyKey: x }),
       ...(database.name === 'sqlite' && {
         'appendSync(x)': (x) => store.conversation(FUZZ).appendSync(x),
         'appendSync(…, x)': (x) => store.conversation(FUZZ).appendSync(TURN, x),
@@ -798,8 +810,17 @@ onEachDatabase('bad input', (database) => {
       const memory = memoryOf({ ...FUZZ, store })
       const methods = [store, memory.conversation, memory, chainWith()].flatMap(methodsOf)
       const given = Object.keys(CALLS).join('\n')
-      // They take nothing, or what was loaded; the last three are for subclasses alone.
-      const others = ['close', 'render', 'newTurn', 'settle', 'isCurrent']
+      // They take nothing, or what was loaded; from the third on they are for subclasses alone.
+      const others = [
+        'close',
+        'render',
+        'newTurn',
+        'settle',
+        'isCurrent',
+        'currentPage',
+        'texts',
+        'recountBy',
+      ]
       const missing = methods.filter((name) => !given.includes(`${name}(`) && !others.includes(name))
       expect(missing).toEqual([])
       expect(methods).toEqual(

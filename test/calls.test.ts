@@ -6,7 +6,7 @@ import { setImmediate, setTimeout } from 'node:timers/promises'
 import Sqlite from 'better-sqlite3'
 import postgres from 'postgres'
 import { describe, expect, inject, it, onTestFinished, vi } from 'vitest'
-import { openStore, type ConversationStore, type StoredTurn } from '../src/index.ts'
+import { openStore, type ConversationStore, type Message, type StoredTurn } from '../src/index.ts'
 import { RESTLESS } from './support/codecs.ts'
 import { onEachDatabase } from './support/databases.ts'
 import { gate, postgresHost, untilWaiting } from './support/hosts.ts'
@@ -19,6 +19,8 @@ function outline(error: unknown) {
   const { code, cause } = error as { code?: unknown; cause?: { code?: unknown } }
   return { code, cause: cause?.code }
 }
+
+const ANSWER: Message = { role: 'assistant', content: 'more' }
 
 interface Call {
   readonly signal?: AbortSignal
@@ -37,6 +39,11 @@ const WRITES: Record<string, (store: ConversationStore, call?: Call) => Promise<
   append: (store, call) => store.conversation(KEY).append(turnOf('x'), call),
   'append with a key': (store, call) =>
     store.conversation(KEY).append(turnOf('keyed'), { idempotencyKey: 'k', ...call }),
+  addMessages: (store, call) => store.conversation(KEY).addMessages([ANSWER, ...turnOf('x')], call),
+  'addMessages with a key': (store, call) =>
+    store.conversation(KEY).addMessages([ANSWER], { idempotencyKey: 'k', ...call }),
+  popMessage: (store, call) => store.conversation(KEY).popMessage(call),
+  replaceNewest: (store, call) => store.conversation(KEY).replaceNewest([], [ANSWER], call),
   rewind: (store, call) => store.conversation(KEY).rewind({ to: 0, ...call }),
   clear: (store, call) => store.conversation(KEY).clear(call),
   recount: (store, call) => store.conversation(KEY).recount({ encoding: 'gpt2', ...call }),

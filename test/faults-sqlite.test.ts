@@ -108,7 +108,7 @@ describe.each(FAILURES)('$code $when each statement in its turn, $times in a row
         `select name from sqlite_master where type = 'table' and name like 'backscroll_%'`,
       )
       const isThere = outcome.code === 'ok' || (fault.struck[0] === 'COMMIT' && failure.when === 'after')
-      expect(tables).toHaveLength(isThere ? 3 : 0)
+      expect(tables).toHaveLength(isThere ? 4 : 0)
       await store.migrate()
       const key = { userId: 'ada', conversationId: 'c' }
       expect(await store.conversation(key).append(turnOf('one'))).toMatchObject({ position: 1 })

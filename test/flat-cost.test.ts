@@ -191,6 +191,42 @@ describe('many conversations of some hundred turns on postgres', () => {
       }
     }
   })
+
+  it('are no reason to read one of them where a message joins its newest turn, or goes', async () => {
+    const host = await postgresHost()
+    onTestFinished(() => host.close())
+    await host.store.migrate()
+    await host.client.unsafe(`
+      insert into backscroll_conversations (${HEAD_COLUMNS})
+      select 'u' || u, 'c' || u, 'o200k_base', 'text ["Human","AI"]', 300, 300, 300, 1500, 1, now(), now()
+      from generate_series(1, 300) as u;
+      insert into backscroll_turns (${TURN_COLUMNS})
+      select 'u' || u, 'c' || u, p, 5, 4, 5 * p, '[{"role":"user","content":"x"}]', now()
+      from generate_series(1, 300) as p, generate_series(1, 300) as u`)
+    await host.client`vacuum analyze`
+    const conversation = host.store.conversation({ userId: 'u7', conversationId: 'c7' })
+    await conversation.listTurns({ limit: 1 })
+    for (const call of [
+      () => conversation.addMessages([{ role: 'assistant', content: 'joins' }, ...turnOf('and opens')]),
+      () => conversation.addMessages([{ role: 'assistant', content: 'joins' }], { idempotencyKey: 'k' }),
+      () => conversation.popMessage(),
+      () => conversation.replaceNewest([], turnOf('replaces nothing')),
+    ]) {
+      for (const plan of ['force_custom_plan', 'force_generic_plan'] as const) {
+        host.statements.length = 0
+        await call()
+        const statements = [...host.statements]
+        expect(statements.length).toBeLessThanOrEqual(3)
+        for (const statement of statements) {
+          const nodes = nodesOf((await explain(host, statement, plan))[0].Plan)
+          const scans = nodes.filter((node) => node['Relation Name'] === 'backscroll_turns')
+          const read = scans.filter((node) => node['Node Type'] !== 'ModifyTable')
+          for (const node of read) expect(node['Index Name']).toBe(KEY.postgres)
+          for (const node of read) expect(rowsRead(node)).toBeLessThanOrEqual(2)
+        }
+      }
+    }
+  })
 })
 
 /** What the executor did, the statement planned for its parameters or, as after some runs, for any. */

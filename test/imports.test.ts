@@ -1,5 +1,5 @@
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
-import { basename, join } from 'node:path'
+import { basename, dirname, join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest'
 import * as errors from '../src/errors.ts'
 import { buildPackage, run, type BuiltPackage } from './support/built-package.ts'
@@ -7,6 +7,12 @@ import { buildPackage, run, type BuiltPackage } from './support/built-package.ts
 let built: BuiltPackage
 beforeAll(async () => void (built = await buildPackage()))
 afterAll(() => built.remove())
+
+/** The doors of the package, in the order of its `exports`. */
+const DOORS = [
+  ...['backscroll', 'backscroll/sqlite', 'backscroll/postgres', 'backscroll/conformance'],
+  ...['backscroll/encryption', 'backscroll/langchain', 'backscroll/openai-agents', 'backscroll/ai-sdk'],
+]
 
 describe('importing', () => {
   it.each(['backscroll', 'backscroll/conformance', 'backscroll/encryption'])(
@@ -80,8 +86,7 @@ describe('the package', () => {
   it('exports these names and no others', async () => {
     const { value } = await inHost(`
       const names = async (door) => Object.keys(await import(door)).toSorted()
-      const doors = ['', '/sqlite', '/postgres', '/conformance', '/encryption'].map((door) => 'backscroll' + door)
-      result = await Promise.all(doors.map(names))`)
+      result = await Promise.all(${JSON.stringify(DOORS)}.map(names))`)
     const own = [
       'ConversationChain',
       'ConversationTokenBufferMemory',
@@ -93,10 +98,16 @@ describe('the package', () => {
     ]
     expect(value).toEqual([
       own.toSorted(),
-      ['conversations', 'migrations', 'schema', 'sqliteStore', 'turns'],
-      ['conversations', 'migrations', 'postgresStore', 'rowLevelSecurityPolicies', 'schema', 'turns'],
+      ['conversations', 'migrations', 'operations', 'schema', 'sqliteStore', 'turns'],
+      [
+        ...['conversations', 'migrations', 'operations', 'postgresStore', 'rowLevelSecurityPolicies'],
+        ...['schema', 'turns'],
+      ],
       ['CHECKS', 'ConformanceError', 'checkStore'],
       ['encryption'],
+      ['BackscrollChatMessageHistory', 'ConversationTokenBufferMemory'],
+      ['BackscrollSession'],
+      ['keepUnder', 'loadModelMessages', 'loadUIMessages', 'saveModelMessages', 'saveUIMessages'],
     ])
   })
 
@@ -104,12 +115,11 @@ describe('the package', () => {
     const { value } = await inHost(`
       const { createRequire } = await import('node:module')
       const require = createRequire(import.meta.url)
-      const doors = ['', '/sqlite', '/postgres', '/conformance', '/encryption'].map((door) => 'backscroll' + door)
-      result = await Promise.all(doors.map(async (door) => {
+      result = await Promise.all(${JSON.stringify(DOORS)}.map(async (door) => {
         const [required, imported] = [require(door), await import(door)]
         return Object.keys(imported).every((name) => required[name] === imported[name])
       }))`)
-    expect(value).toEqual([true, true, true, true, true])
+    expect(value).toEqual(DOORS.map(() => true))
   })
 
   it('lets nobody in by another door', async () => {
@@ -119,7 +129,6 @@ describe('the package', () => {
   })
 
   it('ships the built sources, the migrations and four documents, and nothing else', async () => {
-    const isOfCommandLine = (file: string) => /^(cli|local-model|transfer)\//.test(file)
     const pack = ['pack', '--dry-run', '--json', '--ignore-scripts']
     const { stdout } = await run('npm', pack, { cwd: built.folder })
     const [{ files }] = JSON.parse(stdout) as [{ files: { path: string }[] }]
@@ -135,13 +144,27 @@ describe('the package', () => {
         'package.json',
         ...migrations.map((file) => `migrations/${file}`),
         ...sources.map((file) => `dist/${file}.js`),
-        // Nobody can import the command line, and so needs no types of it.
-        ...sources.filter((file) => !isOfCommandLine(file)).map((file) => `dist/${file}.d.ts`),
+        ...reachableTypes(),
       ].toSorted(),
     )
     expect(migrations.length).toBeGreaterThanOrEqual(4)
   })
 })
+
+/** The declarations that somebody who imports one of the doors needs. */
+function reachableTypes(): string[] {
+  const reached = new Set<string>()
+  const reach = (file: string) => {
+    if (reached.has(file)) return
+    reached.add(file)
+    const text = readFileSync(join(built.folder, file), 'utf8')
+    for (const [, path] of text.matchAll(/(?:from|import\() ?'(\.\.?\/[^']+)\.[jt]s'/g)) {
+      reach(`${join(dirname(file), path!)}.d.ts`)
+    }
+  }
+  for (const door of DOORS) reach(`dist/${door === 'backscroll' ? 'index' : basename(door)}.d.ts`)
+  return [...reached]
+}
 
 describe('without a driver', () => {
   let bare: BuiltPackage

@@ -1,6 +1,7 @@
-import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import { PAIRS } from '../src/conformance/ids.ts'
+import { readMigrations } from '../src/dialect/migrations.ts'
+import { ConversationReader } from '../src/store/conversation-reader.ts'
 import { Conversation } from '../src/store/conversation.ts'
 import { ConversationStore } from '../src/store/conversation-store.ts'
 import { RESTLESS } from './support/codecs.ts'
@@ -25,6 +26,18 @@ const METHODS: Record<string, (store: ConversationStore, userId: string) => Prom
   'listTurns between': (store, userId) => conversationOf(store, userId).listTurns({ after: 0, before: 99 }),
   findTurn: (store, userId) => conversationOf(store, userId).findTurn('k'),
   countedAs: (store, userId) => conversationOf(store, userId).countedAs(),
+  addMessages: (store, userId) => conversationOf(store, userId).addMessages(turnOf('added')),
+  'addMessages that join': (store, userId) =>
+    conversationOf(store, userId).addMessages([{ role: 'assistant', content: 'x' }, ...turnOf('y')]),
+  'addMessages with a key': (store, userId) =>
+    conversationOf(store, userId).addMessages(turnOf('y'), { idempotencyKey: 'added' }),
+  'addMessages that begin a conversation': (store, userId) =>
+    store
+      .conversation({ userId, conversationId: 'begun' })
+      .addMessages([{ role: 'system', content: 'x' }, ...turnOf('y')]),
+  popMessage: (store, userId) => conversationOf(store, userId).popMessage(),
+  replaceNewest: (store, userId) =>
+    conversationOf(store, userId).replaceNewest([{ role: 'user', content: 'y' }], turnOf('z')),
   setMetadata: (store, userId) => conversationOf(store, userId).setMetadata({ by: userId }),
   recount: (store, userId) => conversationOf(store, userId).recount({ encoding: 'cl100k_base' }),
   'loadWindow that recounts': (store, userId) =>
@@ -60,21 +73,21 @@ async function statementsOf(host: { store: ConversationStore; statements: Statem
 /** How often a statement reads, updates or deletes from one of the tables that hold what users said. */
 function referencesIn(sql: string): number {
   const references = sql.matchAll(
-    /\b(?:from|join|update|using|,)\s+["`]?backscroll_(?:conversations|turns)\b/gi,
+    /\b(?:from|join|update|using|,)\s+["`]?backscroll_(?:conversations|turns|operations)\b/gi,
   )
   return [...references].length
 }
 
 describe('every statement that a call runs', () => {
   it('is looked at for each method that reads or writes what is of a user', () => {
-    const methods = [ConversationStore, Conversation].flatMap(({ prototype }) =>
+    const methods = [ConversationStore, ConversationReader, Conversation].flatMap(({ prototype }) =>
       Object.entries(Object.getOwnPropertyDescriptors(prototype))
         .filter(([, { value }]) => typeof value === 'function')
         .map(([name]) => name),
     )
-    // They are of no user, or ask the database nothing; the last three are for subclasses alone.
+    // They are of no user, or ask the database nothing; the last are for subclasses alone.
     const others = ['constructor', 'conversation', 'migrate', 'examine', 'withTransaction', 'close', 'check']
-    const hidden = ['newTurn', 'settle', 'isCurrent']
+    const hidden = ['newTurn', 'settle', 'isCurrent', 'currentPage', 'texts', 'recountBy']
     const missing = methods.filter((name) => ![...others, ...hidden, ...Object.keys(METHODS)].includes(name))
     expect(missing).toEqual([])
   })
@@ -151,9 +164,8 @@ function scannedIn({ 'Node Type': type, 'Relation Name': name, Plans = [] }: Pla
 
 /** Makes the tables as the migration does, but in partitions by a hash of the user's id, as a sharded database would. */
 async function partition({ client }: PostgresHost, partitions: number): Promise<void> {
-  const file = new URL('../migrations/postgres/0000_first.sql', import.meta.url)
-  for (const statement of readFileSync(file, 'utf8').split('--> statement-breakpoint')) {
-    const [, table] = /CREATE TABLE "(backscroll_(?:conversations|turns))"/.exec(statement) ?? []
+  for (const statement of readMigrations('postgres').flatMap(({ statements }) => statements)) {
+    const [, table] = /CREATE TABLE "(backscroll_(?:conversations|turns|operations))"/.exec(statement) ?? []
     await client.unsafe(
       table === undefined ? statement : statement.replace(/\);\s*$/, ') PARTITION BY HASH ("user_id")'),
     )
@@ -169,6 +181,7 @@ onEachDatabase("another user's conversation of the same id", (database) => {
   const dump = async () => [
     await runSql(database, `select * from backscroll_conversations where user_id = 'ada' order by id`),
     await runSql(database, `select * from backscroll_turns where user_id = 'ada' order by position`),
+    await runSql(database, `select * from backscroll_operations where user_id = 'ada'`),
   ]
 
   it.each(Object.entries(METHODS))('is not read, changed or deleted: %s', async (_, call) => {
@@ -177,6 +190,7 @@ onEachDatabase("another user's conversation of the same id", (database) => {
     const conversation = conversationOf(store, 'ada')
     await conversation.append(turnOf('secret'), { idempotencyKey: 'k', metadata: { secret: 1 } })
     await conversation.append(turnOf('secret'))
+    await conversation.addMessages([{ role: 'assistant', content: 'secret' }], { idempotencyKey: 'added' })
     const before = await dump()
     const answer = await call(store, 'bob')
     expect(JSON.stringify(answer) ?? '').not.toContain('secret')

@@ -34,7 +34,10 @@ onEachDatabase('a new database', (database) => {
     const printed = await Promise.all(programs.map((program) => program.rest()))
     for (const program of programs) expect(await program.ended()).toBe(0)
     expect(printed).toEqual(oneTo(8).map(() => [{ position: 1 }]))
-    expect(await runSql(database, 'select name from backscroll_migrations')).toEqual([{ name: '0000_first' }])
+    expect(await runSql(database, 'select name from backscroll_migrations')).toEqual([
+      { name: '0000_first' },
+      { name: '0001_operations' },
+    ])
   })
 })
 
@@ -57,7 +60,7 @@ onEachDatabase('a database that is up to date', (database) => {
     await store.migrate()
     await (await database.open()).migrate()
     expect(await runSql(database, 'select * from backscroll_migrations')).toEqual(before)
-    expect(before).toHaveLength(1)
+    expect(before).toHaveLength(2)
     expect(await expectConsistent(database, key)).toHaveLength(1)
   })
 })
@@ -124,6 +127,7 @@ describe('the tables on sqlite', () => {
     expect(tables).toEqual([
       { name: 'backscroll_conversations', strict: 1, wr: 0 },
       { name: 'backscroll_migrations', strict: 1, wr: 0 },
+      { name: 'backscroll_operations', strict: 1, wr: 0 },
       { name: 'backscroll_turns', strict: 1, wr: 0 },
     ])
     const keys = read(
@@ -134,6 +138,7 @@ describe('the tables on sqlite', () => {
     )
     expect(keys).toEqual([
       { table: 'backscroll_conversations', uniq: 1, origin: 'pk', columns: 'user_id,id' },
+      { table: 'backscroll_operations', uniq: 1, origin: 'pk', columns: 'user_id,conversation_id,id' },
       {
         table: 'backscroll_turns',
         uniq: 0,
@@ -143,14 +148,14 @@ describe('the tables on sqlite', () => {
       { table: 'backscroll_turns', uniq: 1, origin: 'c', columns: 'user_id,conversation_id,idempotency_key' },
       { table: 'backscroll_turns', uniq: 1, origin: 'pk', columns: 'user_id,conversation_id,position' },
     ])
-    expect(
-      read(
-        `select "table", "from", "to", on_delete from pragma_foreign_key_list('backscroll_turns') order by seq`,
-      ),
-    ).toEqual([
-      { table: 'backscroll_conversations', from: 'user_id', to: 'user_id', on_delete: 'CASCADE' },
-      { table: 'backscroll_conversations', from: 'conversation_id', to: 'id', on_delete: 'CASCADE' },
-    ])
+    for (const table of ['backscroll_turns', 'backscroll_operations']) {
+      expect(
+        read(`select "table", "from", "to", on_delete from pragma_foreign_key_list('${table}') order by seq`),
+      ).toEqual([
+        { table: 'backscroll_conversations', from: 'user_id', to: 'user_id', on_delete: 'CASCADE' },
+        { table: 'backscroll_conversations', from: 'conversation_id', to: 'id', on_delete: 'CASCADE' },
+      ])
+    }
   })
 })
 
@@ -165,10 +170,11 @@ describe('the tables on postgres', () => {
     expect(constraints.map(({ table, definition }) => `${table}: ${definition}`)).toEqual([
       'backscroll_conversations: PRIMARY KEY (user_id, id)',
       'backscroll_migrations: PRIMARY KEY (name)',
+      'backscroll_operations: FOREIGN KEY (user_id, conversation_id) REFERENCES backscroll_conversations(user_id, id) ON DELETE CASCADE',
+      'backscroll_operations: PRIMARY KEY (user_id, conversation_id, id)',
       'backscroll_turns: CHECK (((token_count > 0) AND (closing_token_count > 0)))',
       'backscroll_turns: FOREIGN KEY (user_id, conversation_id) REFERENCES backscroll_conversations(user_id, id) ON DELETE CASCADE',
       'backscroll_turns: PRIMARY KEY (user_id, conversation_id, "position")',
-      'backscroll_turns: UNIQUE (user_id, conversation_id, idempotency_key)',
     ])
     const [index] = await host.client`
       select indexdef from pg_indexes where indexname = 'backscroll_turns_cumulative_tokens'`
@@ -189,7 +195,7 @@ describe('the tables on postgres', () => {
     await untilWaiting(host)
     release.open()
     await Promise.all([first, second])
-    expect(await host.client`select name from backscroll_migrations`).toHaveLength(1)
+    expect(await host.client`select name from backscroll_migrations`).toHaveLength(2)
   })
 
   it('are made in the schema that the role works in, without any right on another', async () => {
@@ -219,7 +225,7 @@ describe('the tables on postgres', () => {
     await store.close()
 
     const tables = await host.client`select schemaname from pg_tables where tablename like 'backscroll%'`
-    expect(tables.map(({ schemaname }) => schemaname as string)).toEqual(['app', 'app', 'app'])
+    expect(tables.map(({ schemaname }) => schemaname as string)).toEqual(['app', 'app', 'app', 'app'])
     await host.client.unsafe(`drop owned by ${role} cascade; drop role ${role}`)
   })
 

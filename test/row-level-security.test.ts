@@ -15,7 +15,7 @@ import { expectConsistent, oneTo, runSql, turnOf } from './support/inspect.ts'
 import { createRole, createWalled, runAsAdmin, type Role, type WalledDatabase } from './support/roles.ts'
 import { HOSTILE } from './support/texts.ts'
 
-const TABLES = ['backscroll_conversations', 'backscroll_turns']
+const TABLES = ['backscroll_conversations', 'backscroll_operations', 'backscroll_turns']
 
 let walled: WalledDatabase
 /** The app's own URL of the database with row-level security. */
@@ -46,7 +46,13 @@ const codeOf = (error: unknown) => (error as { code?: unknown }).code
 describe('the policies', () => {
   beforeAll(async () => {
     await using store = await openStore(appUrl, { rowLevelSecurity: true })
-    for (const userId of ['ada', 'bob']) await begin(store, { userId, conversationId: 'c' })
+    for (const userId of ['ada', 'bob']) {
+      const key = { userId, conversationId: 'c' }
+      await begin(store, key)
+      await store
+        .conversation(key)
+        .addMessages([{ role: 'assistant', content: 'more' }], { idempotencyKey: 'added' })
+    }
   })
 
   const head = (userId: string) => `
@@ -55,6 +61,8 @@ describe('the policies', () => {
     from (select 'o200k_base' as encoding, 'chat' as framing) as rule`
   const turn = (userId: string) =>
     `insert into backscroll_turns values ('${userId}', 'c', 9, 5, 4, 99, '[]', null, now())`
+  const operation = (userId: string) =>
+    `insert into backscroll_operations values ('${userId}', 'c', 'other', 1, 'x', now())`
 
   it.each(['on a new connection', 'on one whose transaction named a user before'])(
     'show a role that names no user no row, and let it write none: %s',
@@ -65,13 +73,14 @@ describe('the policies', () => {
       }
       for (const table of TABLES) {
         expect(await client.unsafe(`select * from ${table}`)).toHaveLength(0)
-        expect(await client.unsafe(`update ${table} set metadata = 'x'`)).toMatchObject({ count: 0 })
+        expect(await client.unsafe(`update ${table} set created_at = now()`)).toMatchObject({ count: 0 })
         expect(await client.unsafe(`delete from ${table}`)).toMatchObject({ count: 0 })
       }
       // The empty user too: it is what the setting says when nobody is named any more.
       for (const userId of ['ada', 'eve', '']) {
         expect(await client.unsafe(head(userId)).catch(codeOf)).toBe('42501')
         expect(await client.unsafe(turn(userId)).catch(codeOf)).toBe('42501')
+        expect(await client.unsafe(operation(userId)).catch(codeOf)).toBe('42501')
       }
     },
   )
@@ -88,7 +97,12 @@ describe('the policies', () => {
         { user_id: 'ada', position: '1' },
         { user_id: 'ada', position: '2' },
       ])
-      for (const text of [head('bob'), turn('bob'), "update backscroll_conversations set user_id = 'bob'"]) {
+      for (const text of [
+        head('bob'),
+        turn('bob'),
+        operation('bob'),
+        "update backscroll_conversations set user_id = 'bob'",
+      ]) {
         expect(await tx.savepoint((inner) => inner.unsafe(text)).catch(codeOf)).toBe('42501')
       }
       expect(await tx.unsafe(head('ada'))).toMatchObject({ count: 1 })
@@ -110,7 +124,7 @@ describe('the policies', () => {
     for (const table of TABLES) {
       const rows = await runAsUser(db, 'ada', `select distinct user_id from ${table}`, [])
       expect(rows).toEqual([['ada']])
-      const changed = `with changed as (update ${table} set metadata = metadata returning user_id)
+      const changed = `with changed as (update ${table} set created_at = created_at returning user_id)
         select distinct user_id from changed`
       expect(await runAsUser(db, 'bob', changed, [])).toEqual([['bob']])
       const other = `select * from ${table} where user_id = $1`
@@ -598,7 +612,7 @@ describe('a store is refused', () => {
     await using admin = await openStore(created.url)
     await admin.migrate({ rowLevelSecurity: { role: walled.app.name } })
     await openWalled({}, walled.app.urlOf(created.url))
-    await runAsAdmin('delete from backscroll_migrations', created.url)
+    await runAsAdmin("delete from backscroll_migrations where name like '0001%'", created.url)
     await expectRefused(walled.app.urlOf(created.url), notMigrated)
     await runAsAdmin('drop table backscroll_turns', created.url)
     await expectRefused(walled.app.urlOf(created.url), notMigrated)
@@ -660,7 +674,7 @@ describe('migrate with row-level security', () => {
       `select relname, relrowsecurity, relforcerowsecurity, polname, polcmd, polroles, polpermissive,
               pg_get_expr(polqual, polrelid) as using, pg_get_expr(polwithcheck, polrelid) as check
        from pg_class left join pg_policy on polrelid = pg_class.oid
-       where relname in ('backscroll_conversations', 'backscroll_turns') order by relname`,
+       where relname in (${TABLES.map((table) => `'${table}'`).join(', ')}) order by relname`,
     )
   const command = (...args: string[]) => runHere(['migrate', '--database', created.url, ...args])
 

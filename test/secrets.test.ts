@@ -365,6 +365,7 @@ describe('every class of error', () => {
     UnresolvedKeyError: () => memory().saveContext({ one: CANARY, other: CANARY }, { output: CANARY }),
     IdempotencyConflictError: () =>
       conversation.append([{ role: 'user', content: `No, ${CANARY}` }], OPTIONS),
+    MessagesConflictError: () => conversation.replaceNewest([{ role: 'user', content: CANARY }], []),
     PositionConflictError: () => conversation.append(TURN, { expectedPosition: 9 }),
     DatabaseUnavailableError: async () =>
       openStore(`postgres://ada:${PASSWORD}@127.0.0.1:${await freePort()}/chat`, { deadlineMs: 20 }),

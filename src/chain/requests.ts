@@ -7,6 +7,7 @@ import type { Message, StoredTurn } from '../types.ts'
 import { CHAT_FRAMING } from './cost.ts'
 import { exchangeOf, type ModelRequest, type Round } from './endpoints/endpoint.ts'
 import type { ChainSettings } from './options.ts'
+import { toPlainMessage } from './plain-message.ts'
 
 /** The requests of one turn: the first, and one more each time that tools were called. */
 export class Requests {
@@ -81,7 +82,7 @@ export class Requests {
     const input = (content: string): Message => ({ role: 'user', content })
     const said = template
       ? [input(template.fill(this.#settings.memory.render(history) as string, this.#input))]
-      : [...history, input(this.#input)]
+      : [...history.map(toPlainMessage), input(this.#input)]
     const opening: Message[] = system === undefined ? said : [{ role: 'system', content: system }, ...said]
     return { model, opening, rounds, tools, maxOutputTokens, params }
   }

@@ -23,7 +23,8 @@ export const command: Command = {
   backscroll import FILE [--user ID] [--conversation ID] [--model NAME | --encoding NAME] [--framing text|chat] [--json]
 
 FILE is - for standard input. What is in it is told by its content:
-  OpenAI chat form     {"messages": […]}, with "user_id" and "conversation_id" or without: recordings, fine-tuning
+  OpenAI chat form     {"messages": […]}, with "user_id" and "conversation_id" or without: recordings, fine-tuning,
+                       other databases; "times", one for each message, go into the turns' metadata, as created_at
   backscroll export    a turn a line; its time goes into the turn's metadata, as created_at
   ChatGPT's export     conversations.json of the unpacked archive, or conversations-000.json and its others: the
                        branches that were seen last, without what ChatGPT hides; a picture becomes [image]

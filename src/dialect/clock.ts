@@ -14,3 +14,8 @@ export function microseconds(): number {
   latest = next > now && next < now + 1000 ? next : now
   return latest
 }
+
+/** The time that such microseconds stand for, to the millisecond. */
+export function toDate(stored: unknown): Date {
+  return new Date(Math.floor(Number(stored) / 1000))
+}

@@ -1,4 +1,5 @@
 import type { BackscrollError } from '../errors.ts'
+import type { Rewrite } from './rewrite.ts'
 
 /** Whose conversation, and which. Both are part of every statement. */
 export interface ConversationKey {
@@ -183,6 +184,12 @@ export interface Dialect<Tx = unknown> {
   findTurn(key: ConversationKey, idempotencyKey: string): Awaitable<Page>
   /** How many turns were dropped; undefined when the conversation changed meanwhile and nothing was done. */
   rewind(key: ConversationKey, to: number): Awaitable<number | undefined>
+  /** Makes the conversation's row where there is none yet. */
+  begin(key: ConversationKey, rule: CountingRule): Awaitable<void>
+  /** False when what was seen is no longer what is there, or the operation was made already; nothing was done then. */
+  rewrite(key: ConversationKey, rewrite: Rewrite): Awaitable<boolean>
+  /** The fingerprint of an operation that was made. */
+  findOperation(key: ConversationKey, id: string): Awaitable<string | undefined>
   /** Replaces all counts at once; false when `seen` is no longer what is there, and nothing was done. */
   replaceCounts(key: ConversationKey, seen: Head, recounted: Recounted): Awaitable<boolean>
   setMetadata(key: ConversationKey, rule: CountingRule, metadata: string | null): Awaitable<void>

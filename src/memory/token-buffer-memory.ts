@@ -1,5 +1,6 @@
 import { InvalidArgumentError } from '../errors.ts'
 import { kindOf } from '../redact.ts'
+import { checkHasStore } from '../store/bounded.ts'
 import { checkFlag, checkOptions, checkRatio, checkWhole } from '../store/arguments.ts'
 import type { ConversationStore } from '../store/conversation-store.ts'
 import type { Conversation } from '../store/conversation.ts'
@@ -72,7 +73,7 @@ export class ConversationTokenBufferMemory {
 
   /** @throws {InvalidArgumentError} in one of its subclasses, for an option that is missing or out of range. */
   constructor(options: ConversationTokenBufferMemoryOptions) {
-    const { store, userId, conversationId, humanPrefix, aiPrefix } = checkMemoryOptions(options)
+    const { store, userId, conversationId, humanPrefix, aiPrefix } = checkHasStore('The memory', options)
     this.memoryKey = checkKey('memoryKey', options.memoryKey ?? 'history')
     this.inputKey = options.inputKey === undefined ? undefined : checkKey('inputKey', options.inputKey)
     this.outputKey = options.outputKey === undefined ? undefined : checkKey('outputKey', options.outputKey)
@@ -157,15 +158,6 @@ export class ConversationTokenBufferMemory {
   async clear(options?: CallOptions): Promise<void> {
     await this.conversation.clear(options)
   }
-}
-
-function checkMemoryOptions(
-  options: ConversationTokenBufferMemoryOptions,
-): ConversationTokenBufferMemoryOptions {
-  if (typeof options !== 'object' || options === null || typeof options.store?.conversation !== 'function') {
-    throw new InvalidArgumentError('The memory needs a store: `store: await openStore(url)`.')
-  }
-  return options
 }
 
 function checkKey(name: string, key: unknown): string {

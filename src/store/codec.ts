@@ -22,6 +22,18 @@ export function encodeMessages(value: unknown, maxCharacters: number): EncodedMe
   return { json, messages: checkMessages(readBack) }
 }
 
+/**
+ * Any number of messages, as they will be read back; how long a turn of them may be is for whoever makes turns of them.
+ *
+ * @throws {InvalidMessageError} for what {@link encodeMessages} throws it for, but for no messages.
+ */
+export function checkMessageList(name: string, value: unknown): Message[] {
+  if (!Array.isArray(value)) {
+    throw new InvalidMessageError(`${name} must be an array of messages; got ${kindOf(value)}.`)
+  }
+  return value.length === 0 ? [] : encodeMessages(value, Number.MAX_SAFE_INTEGER).messages
+}
+
 /** Encodes metadata: an object that JSON can hold, or nothing. @throws {InvalidArgumentError} for anything else. */
 export function encodeMetadata(value: unknown, maxCharacters: number): string | null {
   if (value === undefined || value === null) return null

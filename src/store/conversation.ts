@@ -1,42 +1,28 @@
-import type {
-  AppendOutcome,
-  ConversationKey,
-  CountingRule,
-  Dialect,
-  NewTurn,
-  Page,
-} from '../dialect/dialect.ts'
+import type { AppendOutcome, NewTurn } from '../dialect/dialect.ts'
+import { MessagesConflictError } from '../errors.ts'
 import { countTurn, type Counting, type TurnCount } from '../tokens/count.ts'
 import { loadEncoder } from '../tokens/encoder.ts'
 import { checkEncoding } from '../tokens/encodings.ts'
 import { toFraming } from '../tokens/framing.ts'
 import { inSlices } from '../tokens/steps.ts'
-import type { Message, Metadata, StoredTurn, Window } from '../types.ts'
-import { checkIdempotencyKey, checkOptions, checkWhole, windowBounds } from './arguments.ts'
-import type { Calls } from './calls.ts'
-import { encodeMetadata } from './codec.ts'
+import type { Message, Metadata, StoredTurn } from '../types.ts'
+import { checkOptions, checkWhole } from './arguments.ts'
+import { checkMessageList, encodeMetadata, sameJson } from './codec.ts'
+import { ConversationReader } from './conversation-reader.ts'
 import { checkOutcome, draftTurn, ruleOf, type Draft } from './draft.ts'
 import type {
+  AddMessagesOptions,
   AppendOptions,
   CallOptions,
-  ListTurnsOptions,
-  LoadWindowOptions,
   RecountOptions,
+  ReplaceNewestOptions,
   RewindOptions,
 } from './options.ts'
-import { recountAll } from './recount.ts'
 import { untilSettled } from './restart.ts'
-import { ruleName, ruleNamed, sameRule, type CountedAs } from './rule.ts'
-import type { Texts, UserTexts } from './texts.ts'
-import { toStoredTurn, toWindow } from './turns.ts'
-
-/** What a conversation needs of its store. */
-export interface ConversationContext {
-  readonly dialect: Dialect
-  readonly calls: Calls
-  readonly texts: Texts
-  readonly maxTurnCharacters: number
-}
+import { ruleName, sameRule } from './rule.ts'
+import { toTurns } from './splice.ts'
+import { trySplice, type AskedSplice } from './try-splice.ts'
+import { toStoredTurn } from './turns.ts'
 
 /**
  * One user's conversation: turns are appended to it, and the newest that fit a limit are loaded from it.
@@ -46,25 +32,7 @@ export interface ConversationContext {
  * Counts belong to an encoding and a framing, which are recorded with the conversation. Where others are recorded than
  * this one was opened with, its turns are counted anew, all at once, before a count is used.
  */
-export class Conversation {
-  protected readonly key: ConversationKey
-  protected readonly context: ConversationContext
-  protected counting: Counting
-
-  constructor(context: ConversationContext, key: ConversationKey, counting: Counting) {
-    this.context = context
-    this.key = key
-    this.counting = counting
-  }
-
-  get userId(): string {
-    return this.key.userId
-  }
-
-  get conversationId(): string {
-    return this.key.conversationId
-  }
-
+export class Conversation extends ConversationReader {
   /**
    * Stores a turn: one user input and everything that answers it, tool calls and their results included. The turn is
    * counted here, once. One transaction on SQLite, one statement on Postgres; counting is linear in the text, and gives
@@ -79,7 +47,7 @@ export class Conversation {
     const draft = draftTurn(messages, options, this.context.maxTurnCharacters)
     const signal = options?.signal
     const effect = draft.row.idempotencyKey === null ? 'once' : 'repeatable'
-    const texts = await this.#texts(signal)
+    const texts = await this.texts(signal)
     return untilSettled(async () => {
       // One rule for the count, the row and the answer: recount may give this object another one meanwhile.
       const { counting } = this
@@ -88,7 +56,7 @@ export class Conversation {
       const append = () => this.context.dialect.append(encoded)
       const outcome = await this.context.calls.make(append, { effect, signal })
       const stored = this.settle(draft, texts.decodeOutcome(this.conversationId, outcome), counting)
-      if (!stored && !this.isCurrent(ruleOf(outcome))) await this.#recount(this.counting, texts, signal)
+      if (!stored && !this.isCurrent(ruleOf(outcome))) await this.recountBy(this.counting, texts, signal)
       return stored
     })
   }
@@ -99,51 +67,66 @@ export class Conversation {
   }
 
   /**
-   * The newest whole turns that fit `maxTokens`, oldest first. When not even the newest turn fits, the window is empty:
-   * an older, smaller turn never takes its place.
+   * Adds messages as frameworks save them, one or a few at a time. A user's message opens a turn, and what follows joins
+   * it; what comes before any user's message joins the newest turn that there is, or opens the first. All of it is one
+   * atomic step, counts included: a window never holds a part of it. Does nothing for no messages.
    *
-   * One statement, which sums the counts that were stored when the turns were appended; nothing is counted here. It
-   * reads the rows it returns and at most one more, however long the conversation is.
+   * A whole turn without a key is one call of the database, as {@link append} is; else the newest turn is read before, and
+   * the operation's key looked for.
    *
-   * @throws {InvalidLimitError} for a limit or ratio out of range, NaN included.
-   * @throws {CorruptDataError} when rows are missing that belong in the window, or cannot be read back.
+   * @throws what {@link append} throws, but for {@link PositionConflictError}.
    */
-  async loadWindow(options: LoadWindowOptions): Promise<Window> {
-    const bounds = windowBounds(options)
-    const load = () => this.context.dialect.loadWindow(this.key, bounds)
-    return toWindow(await this.#currentPage(load, options.signal), bounds)
-  }
-
-  /** Turns by rising position: the first ones, or with `before` the newest below it. One statement. */
-  async listTurns(options?: ListTurnsOptions): Promise<StoredTurn[]> {
-    const { after, before, limit = 100, signal } = checkOptions('listTurns', options)
-    const range = {
-      after: after === undefined ? undefined : checkWhole('after', after, 0),
-      before: before === undefined ? undefined : checkWhole('before', before, 0),
-      limit: checkWhole('limit', limit, 1, 1000),
+  async addMessages(messages: readonly Message[], options?: AddMessagesOptions): Promise<void> {
+    const { idempotencyKey, metadata, signal } = checkOptions('addMessages', options)
+    const added = checkMessageList('messages', messages)
+    const [joining, ...turns] = toTurns(added)
+    if (idempotencyKey === undefined && joining.length === 0 && turns.length < 2) {
+      if (added.length > 0) await this.append(added, { metadata, signal })
+      return
     }
-    const { turns } = await this.#currentPage(() => this.context.dialect.listTurns(this.key, range), signal)
-    return turns.map((turn) => toStoredTurn(turn))
-  }
-
-  /** The turn that was appended under an idempotency key, if there is one. One statement, one row. */
-  async findTurn(idempotencyKey: string, options?: CallOptions): Promise<StoredTurn | undefined> {
-    const name = checkIdempotencyKey(idempotencyKey)
-    const { signal } = checkOptions('findTurn', options)
-    const { turns } = await this.#currentPage(() => this.context.dialect.findTurn(this.key, name), signal)
-    return turns[0] && toStoredTurn(turns[0])
+    const json = encodeMetadata(metadata, this.context.maxTurnCharacters)
+    const splice = { remove: 0, add: added, metadata: json }
+    await this.#splice({ count: 0, decide: () => splice, change: { added }, idempotencyKey, signal })
   }
 
   /**
-   * The encoding and framing that the recorded counts belong to, and undefined when nothing is recorded yet. A tool that
-   * works on conversations of others opens them with these, so that nothing is counted anew. One statement.
+   * Takes the newest message away and returns it; undefined where there is none. A turn goes with its last message.
+   *
+   * @throws {OutcomeUnknownError} when it may have been taken away; look before taking away another.
    */
-  async countedAs(options?: CallOptions): Promise<CountedAs | undefined> {
-    const { signal } = checkOptions('countedAs', options)
-    const read = () =>
-      this.context.dialect.listTurns(this.key, { after: undefined, before: undefined, limit: 0 })
-    const { head } = await this.context.calls.make(read, { effect: 'read', signal })
-    return head && ruleNamed(head)
+  async popMessage(options?: CallOptions): Promise<Message | undefined> {
+    const { signal } = checkOptions('popMessage', options)
+    const takeAway = ([newest]: Message[]) => newest && { remove: 1, add: [], metadata: null }
+    const [popped] = await this.#splice({ count: 1, decide: takeAway, signal })
+    return popped
+  }
+
+  /**
+   * Puts `replacement` in the place of the newest messages, which must be `expected`: as JSON, the order of keys not
+   * regarded. One atomic step, as {@link addMessages}.
+   *
+   * @throws {MessagesConflictError} when they are others.
+   */
+  async replaceNewest(
+    expected: readonly Message[],
+    replacement: readonly Message[],
+    options?: ReplaceNewestOptions,
+  ): Promise<void> {
+    const { idempotencyKey, signal } = checkOptions('replaceNewest', options)
+    const change = {
+      expected: checkMessageList('expected', expected),
+      added: checkMessageList('replacement', replacement),
+    }
+    // What both begin with stays, and with it the places of the turns that it opened.
+    const kept = commonLength(change.expected, change.added)
+    const splice = { remove: change.expected.length - kept, add: change.added.slice(kept), metadata: null }
+    const replace = (newest: Message[]) => {
+      if (sameJson(JSON.stringify(newest), JSON.stringify(change.expected))) return splice
+      throw new MessagesConflictError(
+        'The newest messages are others than the expected ones. Nothing was written. Load them again and decide.',
+      )
+    }
+    await this.#splice({ count: change.expected.length, decide: replace, change, idempotencyKey, signal })
   }
 
   /**
@@ -179,7 +162,7 @@ export class Conversation {
     const previous = this.counting
     this.counting = counting
     try {
-      return { turns: await this.#recount(counting, await this.#texts(signal), signal) }
+      return { turns: await this.recountBy(counting, await this.texts(signal), signal) }
     } catch (error) {
       this.counting = previous
       throw error
@@ -191,9 +174,19 @@ export class Conversation {
     const json = encodeMetadata(metadata, this.context.maxTurnCharacters)
     const { signal } = checkOptions('setMetadata', options)
     const place = { conversationId: this.conversationId, kind: 'conversation metadata' } as const
-    const stored = json === null ? null : (await this.#texts(signal)).encode(json, place)
+    const stored = json === null ? null : (await this.texts(signal)).encode(json, place)
     const write = () => this.context.dialect.setMetadata(this.key, ruleName(this.counting), stored)
     await this.context.calls.make(write, { effect: 'repeatable', signal })
+  }
+
+  async #splice(asked: AskedSplice): Promise<Message[]> {
+    const texts = await this.texts(asked.signal)
+    return untilSettled(async () => {
+      const { context, key, counting } = this
+      const outcome = await trySplice({ context, key, counting, texts }, asked)
+      if (outcome.kind === 'other rule') await this.recountBy(this.counting, texts, asked.signal)
+      return outcome.kind === 'settled' ? outcome.newest : undefined
+    })
   }
 
   protected newTurn({ row }: Draft, count: TurnCount, counting: Counting): NewTurn {
@@ -206,29 +199,14 @@ export class Conversation {
     if (outcome.kind === 'refused' || !sameRule(outcome.rule, counting)) return undefined
     return toStoredTurn(outcome.turn, { replayed: outcome.kind === 'replayed' })
   }
+}
 
-  /** Whether counts that were recorded under this rule, or none at all, are the ones that this conversation uses. */
-  protected isCurrent(recorded: CountingRule | undefined): boolean {
-    return recorded === undefined || sameRule(recorded, this.counting)
-  }
-
-  async #currentPage(read: () => Page | Promise<Page>, signal: AbortSignal | undefined): Promise<Page> {
-    const texts = await this.#texts(signal)
-    return untilSettled(async () => {
-      const page = await this.context.calls.make(read, { effect: 'read', signal })
-      if (this.isCurrent(page.head)) return texts.decodePage(this.conversationId, page)
-      await this.#recount(this.counting, texts, signal)
-      return undefined
-    })
-  }
-
-  #texts(signal: AbortSignal | undefined): Promise<UserTexts> {
-    return this.context.texts.of(this.userId, signal)
-  }
-
-  #recount(counting: Counting, texts: UserTexts, signal: AbortSignal | undefined): Promise<number> {
-    return recountAll(this.context, this.key, counting, { texts, signal })
-  }
+/** How many messages two lists begin with in common. */
+function commonLength(one: readonly Message[], other: readonly Message[]): number {
+  const isSame = (message: Message, index: number) =>
+    index < other.length && sameJson(JSON.stringify(message), JSON.stringify(other[index]))
+  const first = one.findIndex((message, index) => !isSame(message, index))
+  return first < 0 ? one.length : first
 }
 
 async function countInSlices(

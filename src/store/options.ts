@@ -39,6 +39,24 @@ export interface AppendOptions {
   readonly signal?: AbortSignal | undefined
 }
 
+/** What adding messages may be given besides them. */
+export interface AddMessagesOptions extends CallOptions {
+  /**
+   * Names this call, so that it can be repeated: with the same key and messages nothing is added again. 1 to 255 UTF-8
+   * bytes, unique in its conversation among those of `addMessages` and `replaceNewest`. Forgotten with the turns: when the
+   * conversation is cleared, or rewound to before it.
+   */
+  readonly idempotencyKey?: string | undefined
+  /** Kept beside each turn that is opened; not counted. */
+  readonly metadata?: Metadata | undefined
+}
+
+/** What replacing the newest messages may be given besides them. */
+export interface ReplaceNewestOptions extends CallOptions {
+  /** Names this call, as that of {@link AddMessagesOptions} does. */
+  readonly idempotencyKey?: string | undefined
+}
+
 /** How much to load. */
 export interface LoadWindowOptions {
   /** The most tokens that the window may hold, inclusive: a whole number, 0 or more. */

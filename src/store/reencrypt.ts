@@ -1,6 +1,6 @@
 import type { ConversationKey, TurnRow, TurnTexts } from '../dialect/dialect.ts'
 import { inSlices, type Steps } from '../tokens/steps.ts'
-import type { ConversationContext } from './conversation.ts'
+import type { ConversationContext } from './conversation-reader.ts'
 import type { UserTexts } from './texts.ts'
 
 const CONVERSATIONS_PER_READ = 1000

@@ -1,8 +1,11 @@
 /** Which of a user's texts it is. A codec binds what it encodes to its place, so that it says nothing anywhere else. */
 export interface TextPlace {
   readonly conversationId: string
-  /** A turn's messages, a turn's metadata, or the conversation's own: each of them JSON text. */
-  readonly kind: 'messages' | 'metadata' | 'conversation metadata'
+  /**
+   * A turn's messages, a turn's metadata, or the conversation's own: each of them JSON text. Or the hash by which an
+   * operation is known again: of what is short, a hash alone could be guessed.
+   */
+  readonly kind: 'messages' | 'metadata' | 'conversation metadata' | 'operation'
 }
 
 /** Encodes one user's texts for their rows, and decodes them. It is used for one call of the store. */

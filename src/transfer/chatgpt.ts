@@ -4,7 +4,7 @@ import { pathOf } from './chatgpt-path.ts'
 import { isoTime } from './chatgpt-time.ts'
 import { isObject, optionalString, type JsonObject } from './json.ts'
 import type { Recorded } from './recorded.ts'
-import { splitIntoTurns } from './turns.ts'
+import { numberedTurns } from './turns.ts'
 
 /**
  * A conversation of ChatGPT's exported `conversations.json`: the branch that its user saw last. No schema of the format
@@ -25,11 +25,7 @@ export function readChatGpt(record: JsonObject, place: Place): Recorded {
       ...(createdAt === undefined ? {} : { created_at: createdAt }),
       source: 'chatgpt',
     },
-    turns: splitIntoTurns(messages).map((turn, index) => {
-      const first = turn.find((message) => times.has(message))
-      const metadata = first && { created_at: times.get(first) }
-      return { number: index + 1, messages: turn, metadata }
-    }),
+    turns: numberedTurns(messages, times),
     numberedBy: 'order',
     leftOut,
   }

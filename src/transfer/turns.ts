@@ -1,5 +1,17 @@
 import type { Message } from '../index.ts'
 import { isObject } from './json.ts'
+import type { RecordedTurn } from './recorded.ts'
+
+/** A conversation's messages as turns, numbered from 1; a turn was written when its first message was that has a time. */
+export function numberedTurns(
+  messages: readonly Message[],
+  times: ReadonlyMap<Message, string>,
+): RecordedTurn[] {
+  return splitIntoTurns(messages).map((turn, index) => {
+    const first = turn.find((message) => times.has(message))
+    return { number: index + 1, messages: turn, metadata: first && { created_at: times.get(first) } }
+  })
+}
 
 /**
  * A conversation's messages as turns. A turn begins at each message of the user, but never between a call of a tool and

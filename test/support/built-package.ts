@@ -10,7 +10,7 @@ import {
   symlinkSync,
 } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url))
@@ -52,7 +52,10 @@ export async function buildPackage(): Promise<BuiltPackage> {
     installOnly(packages) {
       rmSync(installed, { recursive: true })
       mkdirSync(installed)
-      for (const name of packages) symlinkSync(join(ROOT, 'node_modules', name), join(installed, name))
+      for (const name of packages) {
+        mkdirSync(dirname(join(installed, name)), { recursive: true })
+        symlinkSync(join(ROOT, 'node_modules', name), join(installed, name))
+      }
     },
     remove: () => rmSync(folder, { recursive: true, force: true }),
   }
@@ -72,7 +75,7 @@ export function run(
   options: { cwd: string; env?: NodeJS.ProcessEnv },
 ): Promise<Ended> {
   return new Promise((resolve) => {
-    execFile(program, args, { maxBuffer: 1e8, timeout: 50_000, ...options }, (error, stdout, stderr) => {
+    execFile(program, args, { maxBuffer: 1e8, timeout: 110_000, ...options }, (error, stdout, stderr) => {
       const exitCode = error === null ? 0 : typeof error.code === 'number' ? error.code : -1
       resolve({ stdout, stderr, exitCode })
     })

@@ -1,7 +1,7 @@
 import { InvalidArgumentError, MissingDriverError } from '../../errors.ts'
 import { inTime } from '../../in-time.ts'
 import type { ConnectionOptions } from '../dialect.ts'
-import type { PostgresSession } from './queries.ts'
+import type { PostgresSession } from './session.ts'
 
 /** What of postgres.js runs a statement that is already built. */
 export interface PostgresClient {

@@ -1,19 +1,19 @@
 import { sql } from 'drizzle-orm'
 import { RowLevelSecurityError } from '../../errors.ts'
 import type { StoreWarning } from '../dialect.ts'
-import type { PostgresSession } from './queries.ts'
+import type { PostgresSession } from './session.ts'
 import { rowsOf } from './statements/rows.ts'
 import { TABLES } from './row-level-security/policies.ts'
 
-/** What is asked of the server. */
-interface Settings {
-  readonly commit: string
-  readonly fsync: string
-  readonly pid: number
-  readonly walled: boolean
-  /** Null on a server that does not know the setting. */
-  readonly plans: string | null
-}
+/** What is asked of the server, in this order: a host's client may give the columns other names (`postgres.pascal`). */
+type Settings = readonly [
+  commit: string,
+  fsync: string,
+  pid: number,
+  walled: boolean,
+  // Null on a server that does not know the setting.
+  plans: string | null,
+]
 
 const SETTINGS = sql.raw(`
   select current_setting('synchronous_commit') as commit, current_setting('fsync') as fsync, pg_backend_pid() as pid,
@@ -43,16 +43,17 @@ export async function examine(
   { isWalled, isNamed }: { readonly isWalled: boolean; readonly isNamed: boolean },
 ): Promise<Examined> {
   const answer: unknown = await session.execute(SETTINGS)
-  const [server] = rowsOf<Settings>(answer) as [Settings]
-  if (server.walled && !isWalled) throw new RowLevelSecurityError(NOT_NAMED)
+  const [row] = rowsOf<object>(answer) as [object]
+  const [commit, fsync, pid, walled, plans] = Object.values(row) as unknown as Settings
+  if (walled && !isWalled) throw new RowLevelSecurityError(NOT_NAMED)
   const warnings: StoreWarning[] = []
-  if (server.commit === 'off' || server.fsync === 'off') warnings.push(WEAK_DURABILITY)
+  if (commit === 'off' || fsync === 'off') warnings.push(WEAK_DURABILITY)
   // A pooler hands out process ids of its own for cancelling; the server itself tells its true one both times.
   const { state } = answer as { readonly state?: { readonly pid: number } }
-  const isPooled = state !== undefined && state.pid !== server.pid
+  const isPooled = state !== undefined && state.pid !== pid
   // What names its user is sent as one text, and so under no name.
   if (isPooled && !isWalled && isNamed) warnings.push(POOLED_STATEMENTS)
-  return { warnings, isPooled, plansAnew: server.plans === 'auto' }
+  return { warnings, isPooled, plansAnew: plans === 'auto' }
 }
 
 /** Whether the client of a host's session, where postgres.js is that, prepares statements under names. */

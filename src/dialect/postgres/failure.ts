@@ -6,6 +6,7 @@ import {
 } from '../../errors.ts'
 import { reduceCause } from '../../redact.ts'
 import type { Failure } from '../dialect.ts'
+import { driverError } from '../driver-error.ts'
 
 /**
  * Errors after which nothing was applied and a later try may work: a serialization failure, a deadlock, a lock that
@@ -53,15 +54,32 @@ const MAY_BE_APPLIED = new Set([
   '40003',
 ])
 
+/** What hosts' drivers (node-postgres, PGlite) say before they send a statement, where they have no code for it. */
+const NOT_SENT = [
+  'timeout exceeded when trying to connect',
+  'timeout expired',
+  'Connection terminated due to connection timeout',
+  'Client has encountered a connection error and is not queryable',
+  'Client was closed and is not queryable',
+  'Cannot use a pool after calling end on the pool',
+  'PGlite is closing',
+  'PGlite is closed',
+]
+
+/** The same after they sent one. */
+const NO_ANSWER = ['Connection terminated', 'Connection terminated unexpectedly', 'Query read timeout']
+
 /** What an error of the driver means for the caller. */
 export function explain(error: unknown): Failure {
   const { code = '' } = reduceCause(error)
-  if (NOT_APPLIED.has(code)) {
+  const said = code === '' ? messageOf(error) : ''
+  if (NOT_APPLIED.has(code) || NOT_SENT.includes(said)) {
     return { error: new DatabaseUnavailableError(UNAVAILABLE, { cause: error }), retry: 'always' }
   }
-  if (MAY_BE_APPLIED.has(code) || code.startsWith('08')) {
+  if (MAY_BE_APPLIED.has(code) || code.startsWith('08') || NO_ANSWER.includes(said)) {
     return { error: new OutcomeUnknownError(UNKNOWN, { cause: error }), retry: 'if-repeatable' }
   }
+  if (code === '') return { error: new OutcomeUnknownError(NO_CODE, { cause: error }), retry: 'never' }
   if (MISSING.has(code)) {
     return { error: new NotMigratedError(NOT_MIGRATED, { cause: error }), retry: 'never' }
   }
@@ -76,11 +94,15 @@ const UNAVAILABLE =
 const UNKNOWN =
   'The connection to Postgres was lost while the call was under way. A write may or may not have been stored: ' +
   'repeat it with the same idempotency key, or look before writing again.'
+const NO_CODE =
+  "The host's driver, or what it has drizzle call, failed without a code; the cause has the error's name. A write may or may " +
+  'not have been stored: repeat it with the same idempotency key, or look before writing again.'
 const NOT_MIGRATED = "backscroll's tables are missing or outdated here. Call `await store.migrate()` first."
 const RIGHT_MISSING =
   "This role has not the rights on backscroll's tables, or on their schema, that the statement needs. Nothing was written. " +
   'Migrate as the owner of the tables; as the owner, grant the role of the app select, insert, update and delete on ' +
-  'backscroll_conversations and backscroll_turns, select on backscroll_migrations, and usage on the schema.'
+  'backscroll_conversations, backscroll_turns and backscroll_operations, select on backscroll_migrations, and usage on ' +
+  'the schema.'
 const LOGIN_REFUSED =
   'Postgres does not let this role in: look at its name, its password and pg_hba.conf. Nothing was written.'
 const OTHER = 'Postgres refused the statement. Nothing was written. The code of the cause is its SQLSTATE.'
@@ -100,3 +122,8 @@ const REFUSALS: ReadonlyMap<string, string> = new Map([
     'There is no role of that name, to which rights could be granted. Make it first: create role. Nothing was granted.',
   ],
 ])
+
+function messageOf(error: unknown): string {
+  const inner = driverError(error)
+  return inner instanceof Error ? inner.message : ''
+}

@@ -1,6 +1,4 @@
-import { PgDatabase, PgTransaction } from 'drizzle-orm/pg-core'
-import { InvalidArgumentError, RowLevelSecurityError } from '../../errors.ts'
-import { kindOf } from '../../redact.ts'
+import { RowLevelSecurityError } from '../../errors.ts'
 import type {
   AppendOutcome,
   ConnectionOptions,
@@ -22,13 +20,16 @@ import type {
   WindowBounds,
 } from '../dialect.ts'
 import { listFrom, toConversationRow, toConversationText } from '../listing.ts'
-import { isKind } from '../kind.ts'
 import { toPage } from '../page.ts'
+import type { Rewrite } from '../rewrite.ts'
 import { connect, type Pools } from './connection.ts'
 import { examine, namesStatements } from './examine.ts'
 import { explain } from './failure.ts'
+import { checkTransaction } from './host.ts'
 import { isMigrated, migrate } from './migrate.ts'
-import { Queries, type PostgresSession } from './queries.ts'
+import { Queries } from './queries.ts'
+import type { PostgresSession } from './session.ts'
+import { toValues } from './statements/rewrite.ts'
 import { checkWall, makeWall } from './row-level-security/wall.ts'
 
 /** Opens a pool of connections of our own. */
@@ -59,9 +60,6 @@ export class PostgresDialect implements Dialect<PostgresSession> {
   #queries: Queries
 
   constructor(session: PostgresSession, options: PostgresDialectOptions) {
-    if (!isKind(session, PgDatabase)) {
-      throw new InvalidArgumentError(`postgresStore takes a drizzle database; got ${kindOf(session)}.`)
-    }
     this.inTransaction = options.inTransaction ?? false
     this.#options = options
     this.#session = session
@@ -97,6 +95,20 @@ export class PostgresDialect implements Dialect<PostgresSession> {
   async rewind(key: ConversationKey, to: number): Promise<number | undefined> {
     const [[dropped, done] = []] = await this.#queries.run('rewind', { ...key, to })
     return done ? Number(dropped) : undefined
+  }
+
+  async begin(key: ConversationKey, rule: CountingRule): Promise<void> {
+    await this.#queries.run('begin', { ...key, ...rule })
+  }
+
+  async rewrite(key: ConversationKey, rewrite: Rewrite): Promise<boolean> {
+    const [[done] = []] = await this.#queries.run('rewrite', toValues(key, rewrite))
+    return done === true
+  }
+
+  async findOperation(key: ConversationKey, id: string): Promise<string | undefined> {
+    const [[fingerprint] = []] = await this.#queries.run('operation', { ...key, id })
+    return fingerprint as string | undefined
   }
 
   async replaceCounts(key: ConversationKey, seen: Head, { rule, turns }: Recounted): Promise<boolean> {
@@ -208,13 +220,8 @@ export class PostgresDialect implements Dialect<PostgresSession> {
   }
 
   within(transaction: PostgresSession): PostgresDialect {
-    if (!isKind(transaction, PgTransaction)) {
-      throw new InvalidArgumentError(
-        'withTransaction takes the transaction that `db.transaction(async (tx) => …)` gives.',
-      )
-    }
     const { rowLevelSecurity } = this.#options
-    return new PostgresDialect(transaction, { rowLevelSecurity, inTransaction: true })
+    return new PostgresDialect(checkTransaction(transaction), { rowLevelSecurity, inTransaction: true })
   }
 }
 

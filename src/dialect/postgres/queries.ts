@@ -1,22 +1,21 @@
 import { fillPlaceholders, sql, WithSubquery } from 'drizzle-orm'
-import type { PgDatabase, PgQueryResultHKT } from 'drizzle-orm/pg-core'
 import { bigint } from '../bind.ts'
 import { listing, LISTING_FIELDS, walk, WALK_FIELDS } from '../listing.ts'
-import { keyPage, newestPage, oldestPage, PAGE_FIELDS } from '../page.ts'
+import { keyPage, newestPage, oldestPage, operation, PAGE_FIELDS } from '../page.ts'
 import { windowPage } from '../window.ts'
 import type { PostgresClient } from './connection.ts'
 import { runAsUser } from './row-level-security/as-user.ts'
 import { append } from './statements/append.ts'
+import { begin } from './statements/begin.ts'
 import { forgetUser } from './statements/forget-user.ts'
 import { replaceCounts } from './statements/replace-counts.ts'
 import { rewind } from './statements/rewind.ts'
+import { rewrite } from './statements/rewrite.ts'
 import { withoutHoles } from './statements/rows.ts'
 import { setMetadata } from './statements/set-metadata.ts'
 import type { Statement } from './statements/statement.ts'
 import { TEXT_STATEMENTS } from './texts.ts'
-
-/** A drizzle database on Postgres, or a transaction of one. */
-export type PostgresSession = PgDatabase<PgQueryResultHKT, Record<string, unknown>>
+import type { PostgresSession } from './session.ts'
 
 const updatedAt = {
   microseconds: sql`cast(extract(epoch from updated_at) * 1000000 as bigint)`,
@@ -29,6 +28,9 @@ const pageFields = { ...PAGE_FIELDS, createdAt }
 
 const STATEMENTS = {
   append: { ...append, fields: { ...append.fields, createdAt } },
+  begin,
+  rewrite,
+  operation: { fields: { fingerprint: sql`fingerprint` }, from: operation },
   rewind,
   replaceCounts,
   setMetadata,
@@ -101,7 +103,8 @@ function build(
     return (values) =>
       client.unsafe(statement, fillPlaceholders(params, values) as never[], prepared).values()
   }
-  // A host's database goes all the way through drizzle, so that its logger and tracing see every statement.
-  const prepared = query.prepare(`backscroll_${name}`)
+  // A host's database goes all the way through drizzle, so that its logger and tracing see every statement. Without a
+  // name: node-postgres would have the server keep each under it, and a pooler in between may mix them up.
+  const prepared = query.prepare('')
   return async (values) => (await prepared.execute(values)).map((row) => Object.values(row))
 }

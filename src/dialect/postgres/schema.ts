@@ -9,7 +9,7 @@ import {
   primaryKey,
   text,
   timestamp,
-  unique,
+  uniqueIndex,
 } from 'drizzle-orm/pg-core'
 
 /** One row a conversation: whose it is, under which rule its tokens were counted, and its running totals. */
@@ -59,8 +59,11 @@ export const turns = pgTable(
   (table) => [
     // Serves listTurns and rewind.
     primaryKey({ columns: [table.userId, table.conversationId, table.position] }),
-    // Serves the look-up of a replayed append, and keeps a key from being stored twice.
-    unique('backscroll_turns_idempotency_key').on(table.userId, table.conversationId, table.idempotencyKey),
+    // Serves the look-up of a replayed append, and keeps a key from being stored twice. Of turns with a key alone: where
+    // statistics are missing, Postgres would else take it for any search, and read a conversation from end to end by it.
+    uniqueIndex('backscroll_turns_idempotency_key')
+      .on(table.userId, table.conversationId, table.idempotencyKey)
+      .where(sql`idempotency_key is not null`),
     // Serves loadWindow: the newest turns, read backwards from the running total.
     index('backscroll_turns_cumulative_tokens').on(
       table.userId,
@@ -77,6 +80,32 @@ export const turns = pgTable(
   ],
 )
 
+/**
+ * One row an operation: a change of a conversation's newest messages that was made under a key, so that the same key
+ * changes them no second time.
+ */
+export const operations = pgTable(
+  'backscroll_operations',
+  {
+    userId: text('user_id').notNull(),
+    conversationId: text('conversation_id').notNull(),
+    id: text('id').notNull(),
+    /** The highest position that had been handed out when it was made: where the conversation is rewound below it, it is forgotten. */
+    position: bigint('position', { mode: 'number' }).notNull(),
+    /** A hash of what it was to change, to tell it from another under the same key. */
+    fingerprint: text('fingerprint').notNull(),
+    createdAt: timestamp('created_at', { withTimezone: true }).notNull(),
+  },
+  (table) => [
+    primaryKey({ columns: [table.userId, table.conversationId, table.id] }),
+    foreignKey({
+      name: 'backscroll_operations_conversation',
+      columns: [table.userId, table.conversationId],
+      foreignColumns: [conversations.userId, conversations.id],
+    }).onDelete('cascade'),
+  ],
+)
+
 /** One row a migration that was applied to this database. */
 export const migrations = pgTable('backscroll_migrations', {
   name: text('name').primaryKey(),
@@ -84,4 +113,4 @@ export const migrations = pgTable('backscroll_migrations', {
 })
 
 /** backscroll's tables as drizzle knows them, to join with the host's own. */
-export const schema = { conversations, turns, migrations }
+export const schema = { conversations, turns, operations, migrations }

@@ -3,7 +3,7 @@ import { setTimeout } from 'node:timers/promises'
 import { MissingDriverError } from '../../errors.ts'
 import { reduceCause } from '../../redact.ts'
 import { OpenFiles } from './files/open-files.ts'
-import type { SqliteSession } from './queries.ts'
+import type { SqliteSession } from './session.ts'
 
 /**
  * How long SQLite may wait for a lock inside one call, in milliseconds. Short, because that wait blocks the whole

@@ -1,6 +1,6 @@
 import { sql } from 'drizzle-orm'
 import type { StoreWarning } from '../dialect.ts'
-import type { SqliteSession } from './queries.ts'
+import type { SqliteSession } from './session.ts'
 
 /** `pragma synchronous` from here on waits until a commit is on the disk. */
 const FULL = 2

@@ -6,6 +6,7 @@ import {
 } from '../../errors.ts'
 import { reduceCause } from '../../redact.ts'
 import type { Failure } from '../dialect.ts'
+import { driverError } from '../driver-error.ts'
 
 /**
  * What an error of better-sqlite3 means for the caller. SQLite answers at once, so a failed write was never applied,
@@ -84,6 +85,6 @@ function withoutDetail(code: string): string {
 }
 
 function isMissingTable(error: unknown): boolean {
-  const inner = error instanceof Error && error.cause instanceof Error ? error.cause : error
+  const inner = driverError(error)
   return inner instanceof Error && /^no such (table|column): (\w+\.)?/.test(inner.message)
 }

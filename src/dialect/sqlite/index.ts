@@ -1,7 +1,5 @@
 import { eq } from 'drizzle-orm'
-import { BaseSQLiteDatabase, SQLiteTransaction } from 'drizzle-orm/sqlite-core'
 import { BackscrollError, InvalidArgumentError } from '../../errors.ts'
-import { kindOf } from '../../redact.ts'
 import type {
   AppendOutcome,
   ConversationKey,
@@ -21,16 +19,21 @@ import type {
   TurnTexts,
   WindowBounds,
 } from '../dialect.ts'
-import { microseconds } from '../clock.ts'
-import { isKind } from '../kind.ts'
+import { microseconds, toDate } from '../clock.ts'
 import { listFrom, toConversationRow, toConversationText } from '../listing.ts'
 import { toPage } from '../page.ts'
+import type { Rewrite } from '../rewrite.ts'
 import { connect, type Run, type SqliteConnection } from './connection.ts'
 import { examine } from './examine.ts'
 import { explain } from './failure.ts'
+import { checkTransaction } from './host.ts'
 import { isMigrated, migrate } from './migrate.ts'
-import { Queries, type SqliteSession } from './queries.ts'
-import { conversations, turns } from './schema.ts'
+import { Queries } from './queries.ts'
+import type { SqliteSession } from './session.ts'
+import { conversations, operations, turns } from './schema.ts'
+import { append } from './writes/append.ts'
+import { rewind } from './writes/rewind.ts'
+import { rewrite } from './writes/rewrite.ts'
 
 /** Opens a database file, or `:memory:`, of our own. */
 export async function openSqlite(path: string): Promise<SqliteDialect> {
@@ -69,9 +72,6 @@ export class SqliteDialect implements SyncDialect<SqliteSession> {
     }: Partial<SqliteConnection> = {},
     { inTransaction = false } = {},
   ) {
-    if (!isKind(session, BaseSQLiteDatabase)) {
-      throw new InvalidArgumentError(`sqliteStore takes a drizzle database; got ${kindOf(session)}.`)
-    }
     this.#session = session
     this.#queries = new Queries(session)
     this.#read = read
@@ -83,35 +83,7 @@ export class SqliteDialect implements SyncDialect<SqliteSession> {
   }
 
   append(turn: NewTurn): AppendOutcome {
-    return this.#atomically(() => {
-      const head = this.#queries.head().get({ ...turn })
-      const replayed = turn.idempotencyKey === null ? undefined : this.#queries.turnByKey().get({ ...turn })
-      if (head && replayed) return { kind: 'replayed', rule: head, turn: replayed }
-
-      const otherRule = head && (head.encoding !== turn.encoding || head.framing !== turn.framing)
-      const otherPosition =
-        turn.expectedPosition !== null && turn.expectedPosition !== (head?.newestPosition ?? 0)
-      if (otherRule || otherPosition) return { kind: 'refused', head }
-
-      const position = (head?.lastPosition ?? 0) + 1
-      const cumulativeTokens = (head?.totalTokens ?? 0) + turn.tokenCount
-      const now = microseconds()
-      this.#queries.putHead().run({
-        ...turn,
-        lastPosition: position,
-        newestPosition: position,
-        turnCount: (head?.turnCount ?? 0) + 1,
-        totalTokens: cumulativeTokens,
-        newestSaving: turn.tokenCount - turn.closingTokenCount,
-        now,
-      })
-      this.#queries.insertTurn().run({ ...turn, position, cumulativeTokens, now })
-      return {
-        kind: 'appended',
-        rule: turn,
-        turn: { ...turn, position, cumulativeTokens, createdAt: toDate(now) },
-      }
-    })
+    return this.#atomically(() => append(this.#queries, turn))
   }
 
   loadWindow(key: ConversationKey, bounds: WindowBounds): Page {
@@ -132,22 +104,19 @@ export class SqliteDialect implements SyncDialect<SqliteSession> {
   }
 
   rewind(key: ConversationKey, to: number): number {
-    return this.#atomically(() => {
-      const head = this.#queries.head().get({ ...key })
-      if (!head || head.newestPosition <= to) return 0
-      const { changes: dropped } = this.#queries.dropTurnsAfter().run({ ...key, position: to })
-      const newest = this.#queries.turnUpTo().get({ ...key, position: to })
-      this.#queries.putHead().run({
-        ...key,
-        ...head,
-        newestPosition: newest?.position ?? 0,
-        turnCount: head.turnCount - dropped,
-        totalTokens: newest?.cumulativeTokens ?? 0,
-        newestSaving: newest ? newest.tokenCount - newest.closingTokenCount : 0,
-        now: microseconds(),
-      })
-      return dropped
-    })
+    return this.#atomically(() => rewind(this.#queries, key, to))
+  }
+
+  begin(key: ConversationKey, rule: CountingRule): void {
+    this.#write(() => this.#queries.begin().run({ ...key, ...rule, now: microseconds() }))
+  }
+
+  rewrite(key: ConversationKey, given: Rewrite): boolean {
+    return this.#atomically(() => rewrite(this.#queries, key, given))
+  }
+
+  findOperation(key: ConversationKey, id: string): string | undefined {
+    return this.#read(() => this.#queries.operation().get({ ...key, id }))?.fingerprint
   }
 
   replaceCounts(key: ConversationKey, seen: Head, { rule, turns: counts }: Recounted): boolean {
@@ -187,6 +156,7 @@ export class SqliteDialect implements SyncDialect<SqliteSession> {
   forgetUser(userId: string): Forgotten {
     return this.#atomically(() => {
       // The foreign key would drop the turns as well, but a host may run with foreign keys off.
+      this.#session.delete(operations).where(eq(operations.userId, userId)).run()
       const erasedTurns = this.#session.delete(turns).where(eq(turns.userId, userId)).run()
       const erased = this.#session.delete(conversations).where(eq(conversations.userId, userId)).run()
       return { conversations: erased.changes, turns: erasedTurns.changes }
@@ -233,17 +203,9 @@ export class SqliteDialect implements SyncDialect<SqliteSession> {
   }
 
   within(transaction: SqliteSession): SqliteDialect {
-    if (!isKind(transaction, SQLiteTransaction)) {
-      throw new InvalidArgumentError(
-        'withTransaction takes the transaction that `db.transaction((tx) => …)` gives.',
-      )
-    }
-    return new SqliteDialect(transaction, {}, { inTransaction: true })
+    return new SqliteDialect(checkTransaction(transaction), {}, { inTransaction: true })
   }
 }
 
 /** On a host's connection, which is the host's to look after. */
 const run: Run = (work) => work()
-
-/** Times are stored as microseconds. */
-const toDate = (stored: unknown): Date => new Date(Math.floor(Number(stored) / 1000))

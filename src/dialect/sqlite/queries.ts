@@ -1,14 +1,11 @@
 import { and, desc, eq, getTableColumns, gt, lte, sql, type SQL } from 'drizzle-orm'
-import type { BaseSQLiteDatabase } from 'drizzle-orm/sqlite-core'
 import { bigint, text } from '../bind.ts'
 import { listing, LISTING_FIELDS, walk, WALK_FIELDS } from '../listing.ts'
-import { keyPage, newestPage, oldestPage, PAGE_FIELDS } from '../page.ts'
+import { keyPage, newestPage, oldestPage, operation, PAGE_FIELDS } from '../page.ts'
 import { windowPage } from '../window.ts'
-import { conversations, turns } from './schema.ts'
+import { conversations, operations, turns } from './schema.ts'
 import { prepareReplaceMetadata, prepareReplaceTexts } from './texts.ts'
-
-/** A drizzle database on better-sqlite3, or a transaction of one. */
-export type SqliteSession = BaseSQLiteDatabase<'sync', { readonly changes: number }, Record<string, unknown>>
+import type { SqliteSession } from './session.ts'
 
 const p = sql.placeholder
 
@@ -17,6 +14,10 @@ const thisConversation = and(
   eq(conversations.id, text('conversationId')),
 )
 const itsTurns = and(eq(turns.userId, text('userId')), eq(turns.conversationId, text('conversationId')))
+const itsOperations = and(
+  eq(operations.userId, text('userId')),
+  eq(operations.conversationId, text('conversationId')),
+)
 
 /** What every insert of a conversation's row binds. */
 const newRow = {
@@ -26,6 +27,16 @@ const newRow = {
   framing: p('framing'),
   createdAt: sql`${p('now')}`,
   updatedAt: sql`${p('now')}`,
+}
+
+/** A row without turns. */
+const emptyRow = {
+  ...newRow,
+  lastPosition: 0,
+  newestPosition: 0,
+  turnCount: 0,
+  totalTokens: 0,
+  newestSaving: 0,
 }
 
 /**
@@ -119,6 +130,40 @@ export class Queries {
       .prepare(),
   )
 
+  readonly setContent = lazily(() =>
+    this.#session
+      .update(turns)
+      .set({
+        messages: sql`${p('messages')}`,
+        tokenCount: sql`${p('tokenCount')}`,
+        closingTokenCount: sql`${p('closingTokenCount')}`,
+        cumulativeTokens: sql`${p('cumulativeTokens')}`,
+      })
+      .where(and(itsTurns, eq(turns.position, bigint('position'))))
+      .prepare(),
+  )
+
+  readonly insertOperation = lazily(() =>
+    this.#session
+      .insert(operations)
+      .values({
+        userId: p('userId'),
+        conversationId: p('conversationId'),
+        id: p('id'),
+        position: p('position'),
+        fingerprint: p('fingerprint'),
+        createdAt: sql`${p('now')}`,
+      })
+      .prepare(),
+  )
+
+  readonly forgetOperationsAfter = lazily(() =>
+    this.#session
+      .delete(operations)
+      .where(and(itsOperations, gt(operations.position, bigint('position'))))
+      .prepare(),
+  )
+
   readonly setCounts = lazily(() =>
     this.#session
       .update(turns)
@@ -132,18 +177,15 @@ export class Queries {
   )
 
   /** Makes the conversation's row where there is none yet. */
+  readonly begin = lazily(() =>
+    this.#session.insert(conversations).values(emptyRow).onConflictDoNothing().prepare(),
+  )
+
+  /** The same, and its metadata either way. */
   readonly setMetadata = lazily(() =>
     this.#session
       .insert(conversations)
-      .values({
-        ...newRow,
-        lastPosition: 0,
-        newestPosition: 0,
-        turnCount: 0,
-        totalTokens: 0,
-        newestSaving: 0,
-        metadata: p('metadata'),
-      })
+      .values({ ...emptyRow, metadata: p('metadata') })
       .onConflictDoUpdate({ target: [conversations.userId, conversations.id], set: excluded('metadata') })
       .prepare(),
   )
@@ -160,6 +202,12 @@ export class Queries {
   readonly window = lazily(() => this.#session.select(PAGE_FIELDS).from(windowPage).prepare())
   readonly newestPage = lazily(() => this.#session.select(PAGE_FIELDS).from(newestPage).prepare())
   readonly oldestPage = lazily(() => this.#session.select(PAGE_FIELDS).from(oldestPage).prepare())
+  readonly operation = lazily(() =>
+    this.#session
+      .select({ fingerprint: sql<string>`fingerprint` })
+      .from(operation)
+      .prepare(),
+  )
   readonly keyPage = lazily(() => this.#session.select(PAGE_FIELDS).from(keyPage).prepare())
 }
 

@@ -1,6 +1,6 @@
 import { and, eq, sql } from 'drizzle-orm'
 import { bigint, text } from '../bind.ts'
-import type { SqliteSession } from './queries.ts'
+import type { SqliteSession } from './session.ts'
 import { conversations, turns } from './schema.ts'
 
 const p = sql.placeholder

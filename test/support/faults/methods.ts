@@ -1,5 +1,5 @@
 import { expect } from 'vitest'
-import type { ConversationStore } from '../../../src/index.ts'
+import type { ConversationStore, Message } from '../../../src/index.ts'
 import type { TestDatabase } from '../databases.ts'
 import { expectConsistent, turnOf } from '../inspect.ts'
 
@@ -20,6 +20,8 @@ export interface Method {
 /** The encoding that a recount changes to. */
 const ANOTHER = 'gpt2'
 
+const ANSWER: Message = { role: 'assistant', content: 'more' }
+
 /** Every method but `migrate`, on a conversation as {@link begin} leaves it. */
 export const METHODS: readonly Method[] = [
   { name: 'append', effect: 'once', call: (store, key) => store.conversation(key).append(turnOf('three')) },
@@ -38,6 +40,25 @@ export const METHODS: readonly Method[] = [
     effect: 'repeatable',
     call: (store, key) =>
       store.conversation(key).append(turnOf('three'), { idempotencyKey: 'third', expectedPosition: 2 }),
+  },
+  {
+    name: 'addMessages that join',
+    effect: 'once',
+    call: (store, key) => store.conversation(key).addMessages([ANSWER, ...turnOf('three')]),
+  },
+  {
+    name: 'addMessages with a key',
+    effect: 'repeatable',
+    call: (store, key) => store.conversation(key).addMessages([ANSWER], { idempotencyKey: 'added' }),
+  },
+  { name: 'popMessage', effect: 'once', call: (store, key) => store.conversation(key).popMessage() },
+  {
+    name: 'replaceNewest with a key',
+    effect: 'repeatable',
+    call: (store, key) =>
+      store
+        .conversation(key)
+        .replaceNewest(turnOf('two 你好世界'), turnOf('instead'), { idempotencyKey: 'replaced' }),
   },
   {
     name: 'loadWindow',

@@ -1,6 +1,6 @@
 import { sql } from 'drizzle-orm'
 import { USER_SETTING } from './policies.ts'
-import type { PostgresSession } from '../queries.ts'
+import type { PostgresSession } from '../session.ts'
 import { rowsOf } from '../statements/rows.ts'
 
 /**

@@ -5,7 +5,7 @@ export const POLICY = 'backscroll_own_rows'
 export const USER_SETTING = 'backscroll.user_id'
 
 /** The tables that hold what users said. */
-export const TABLES = ['backscroll_conversations', 'backscroll_turns'] as const
+export const TABLES = ['backscroll_conversations', 'backscroll_turns', 'backscroll_operations'] as const
 
 /**
  * What is true of a user's own rows. Null, and so true of none, without a user: once a transaction has named one, the

@@ -1,7 +1,7 @@
 import { sql } from 'drizzle-orm'
 import { NotMigratedError, RowLevelSecurityError } from '../../../errors.ts'
 import { isMigrated } from '../migrate.ts'
-import type { PostgresSession } from '../queries.ts'
+import type { PostgresSession } from '../session.ts'
 import { rowsOf } from '../statements/rows.ts'
 import { grants, policies, POLICY, TABLES, USER_SETTING, type PolicyOptions } from './policies.ts'
 
@@ -27,7 +27,8 @@ const wall = sql.raw(`
   from pg_catalog.pg_class as relation
   where oid in (${TABLES.map((table) => `to_regclass('${table}')`).join(', ')})`)
 
-type Found = Readonly<Record<'exist' | 'forced' | 'own' | 'opened' | 'bypassed', boolean | null>>
+type Answer = boolean | null
+type Found = Readonly<Record<'exist' | 'forced' | 'own' | 'opened' | 'bypassed', Answer>>
 
 /**
  * Checks that the policies are there, that nothing opens them, and that this role cannot go round them: it is neither
@@ -55,8 +56,11 @@ export async function makeWall(session: PostgresSession, options: PolicyOptions)
 const ONE_AT_A_TIME = 'lock table backscroll_migrations in share row exclusive mode;\n'
 
 async function look(session: PostgresSession): Promise<Found> {
-  const [found] = rowsOf<Found>(await session.execute(wall)) as [Found]
-  return found
+  const [row] = rowsOf<object>(await session.execute(wall)) as [object]
+  // By their order: a host's client may give the columns other names (`postgres.pascal`).
+  const values = Object.values(row) as [Answer, Answer, Answer, Answer, Answer]
+  const [exist, forced, own, opened, bypassed] = values
+  return { exist, forced, own, opened, bypassed }
 }
 
 const BY_OWNER = 'As the owner of the tables, run: backscroll migrate --row-level-security --role ROLE.'

@@ -39,6 +39,10 @@ export const rewind: Statement = {
       where t.user_id = ${text('userId')} and t.conversation_id = ${text('conversationId')}
         and t.position > ${bigint('to')}
       returning t.position`,
+    forgotten: sql`
+      delete from backscroll_operations
+      where ${itsTurns} and position > ${bigint('to')}
+        and (exists (select 1 from head) or (select turn_count from dropping) = 0)`,
   },
   fields: { dropped: sql`dropped`, done: sql`done` },
   from: sql`(

@@ -1,0 +1,46 @@
+import {
+  mapStoredMessagesToChatMessages,
+  RemoveMessage,
+  type BaseMessage,
+  type StoredMessage,
+} from '@langchain/core/messages'
+
+/** A message as LangChain's own histories store it: its type and its fields, under the names that Python has too. */
+export interface StoredForm {
+  readonly type: string
+  readonly data: Readonly<Record<string, unknown>>
+}
+
+/**
+ * A message's stored form. A chunk's is that of the message which it is a chunk of.
+ *
+ * Made from the message itself and not by its `toDict`: that gives the fields which the constructor was given, and so
+ * loses the content of a message that was made from `contentBlocks`, and a name, an id or a usage that was set later.
+ */
+export function storedFormOf(message: BaseMessage): StoredForm {
+  const fields = Object.entries({ ...message.lc_kwargs, ...message }).filter(
+    ([name, value]) => value !== undefined && !name.startsWith('lc_') && !NO_FIELDS.has(name),
+  )
+  const data = Object.fromEntries(fields)
+  return { type: message.getType(), data: { ...data, content: withoutBytes(message.content) } }
+}
+
+/** What a message shows besides its fields: its type, another name of its content, and the pieces of its tool calls. */
+const NO_FIELDS = new Set(['type', 'contentBlocks', 'tool_call_chunks'])
+
+/** Content with bytes as base64, which LangChain takes for the same; JSON would make an object of them. */
+function withoutBytes(content: BaseMessage['content']): unknown {
+  if (!Array.isArray(content)) return content
+  return content.map((block) =>
+    block?.data instanceof Uint8Array
+      ? { ...block, data: Buffer.from(block.data).toString('base64') }
+      : block,
+  )
+}
+
+/** The message of a stored form. @throws {Error} of LangChain's own, for a type or fields that it does not know. */
+export function load({ type, data }: StoredForm): BaseMessage {
+  // The one kind that LangChain can store but not load.
+  if (type === 'remove') return new RemoveMessage(data as { id: string })
+  return mapStoredMessagesToChatMessages([{ type, data } as unknown as StoredMessage])[0]!
+}

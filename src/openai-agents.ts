@@ -1,0 +1,3 @@
+export { BackscrollSession } from './openai-agents/session.ts'
+
+export type { BackscrollSessionOptions } from './openai-agents/session.ts'
