@@ -272,6 +272,15 @@ describe('a record', () => {
       { position: 1, messages: [user(CANARY)], created_at: 5 },
       'created_at must be a',
     ],
+    ['with fewer times than messages', { messages: [user(CANARY)], times: [] }, 'times must be an array'],
+    ['with more times', { messages: [user(CANARY)], times: [null, null] }, 'times must be an array'],
+    ['with a time for all', { messages: [user('a')], times: CANARY }, 'times must be an array'],
+    ['with a time that is a number', { messages: [user(CANARY)], times: [5] }, 'times must be an array'],
+    [
+      'with a text about its messages',
+      { messages: [user('a')], conversation_metadata: CANARY },
+      'conversation_metadata must be an object',
+    ],
     ['without a tree', { title: CANARY, mapping: null }, 'mapping must be an object'],
     [
       'with a title for an id',
@@ -300,6 +309,34 @@ describe('a record', () => {
       expect(error.message).toContain(reason)
     },
   )
+
+  it('gives a turn the time of its first message that has one, and the conversation its metadata', async () => {
+    const [timed, untimed] = await recordsOf(
+      jsonLines([
+        {
+          messages: [assistant('Welcome!'), user('a'), assistant('b'), user('c'), assistant('d'), user('e')],
+          times: [null, '2026-01-02T03:04:05Z', null, '2026-02-03 04:05', '2026-02-03 04:06', null],
+          conversation_metadata: { title: 'Seats' },
+        },
+        { messages: [user('a')], times: null },
+      ]),
+    )
+    expect(timed?.turns).toEqual([
+      {
+        number: 1,
+        messages: [assistant('Welcome!'), user('a'), assistant('b')],
+        metadata: { created_at: '2026-01-02T03:04:05Z' },
+      },
+      {
+        number: 2,
+        messages: [user('c'), assistant('d')],
+        metadata: { created_at: '2026-02-03 04:05' },
+      },
+      { number: 3, messages: [user('e')], metadata: undefined },
+    ])
+    expect(timed?.metadata).toEqual({ title: 'Seats' })
+    expect(untimed?.turns).toEqual([{ number: 1, messages: [user('a')], metadata: undefined }])
+  })
 
   it('takes from its caller what it does not say', async () => {
     const file = jsonLines([
