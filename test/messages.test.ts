@@ -282,6 +282,65 @@ onEachDatabase('messages that are saved one by one', (database) => {
     expect(loaded.map(({ content }) => content)).toEqual(['begin', 'Noted.', 'first', 'second', 'Noted.'])
   })
 
+  it('leave their key where the turn is that they joined, though positions above it were used before', async () => {
+    const store = await database.open()
+    const conversation = store.conversation(keyOfNew())
+    for (const text of ['one', 'two', 'three']) await conversation.append(turnOf(text))
+    await conversation.rewind({ to: 1 })
+    const add = () => conversation.addMessages([answered('joins')], { idempotencyKey: 'k' })
+    await add()
+    expect(await conversation.rewind({ to: 2 })).toEqual({ turns: 0 })
+    await add()
+    expect((await conversation.loadWindow(ALL)).messages).toHaveLength(3)
+  })
+
+  it('that take the place of others leave each turn its position, metadata and idempotency key', async () => {
+    const store = await database.open()
+    const conversation = store.conversation(keyOfNew())
+    for (const text of ['one', 'two']) {
+      await conversation.append(turnOf(text), { idempotencyKey: text, metadata: { text } })
+    }
+    const before = await conversation.listTurns()
+    const { messages: expected } = await conversation.loadWindow(ALL)
+    const replacement = expected.map((each) => (each.content === 'one' ? said('ONE') : each))
+    await conversation.replaceNewest(expected, [...replacement, said('three')])
+    const after = await conversation.listTurns()
+    const placeOf = (turn: (typeof after)[number]) => [turn.position, turn.metadata, turn.createdAt]
+    expect(after.slice(0, 2).map(placeOf)).toEqual(before.map(placeOf))
+    expect(after.flatMap(({ messages: own }) => own.map(({ content }) => content))).toEqual([
+      ...['ONE', 'Noted.', 'two', 'Noted.', 'three'],
+    ])
+    expect((await conversation.findTurn('two'))?.position).toBe(before[1]?.position)
+  })
+
+  it('that join while the conversation is counted anew are in the new counts', async () => {
+    const store = await database.open()
+    const other = await database.open()
+    const key = keyOfNew()
+    for (const text of oneTo(30)) await store.conversation(key).append(turnOf(`turn ${text} `.repeat(20)))
+    const joining = async () => {
+      for (const index of oneTo(40)) await store.conversation(key).addMessages([answered(`joins ${index}`)])
+    }
+    const recounting = async () => {
+      for (const _ of oneTo(15)) await other.conversation(key).recount()
+    }
+    await Promise.all([joining(), recounting(), recounting()])
+    const { tokenCount, messages: loaded } = await store.conversation(key).loadWindow(ALL)
+    expect(loaded).toHaveLength(100)
+    await store.conversation(key).recount()
+    expect((await store.conversation(key).loadWindow(ALL)).tokenCount).toBe(tokenCount)
+    await expectConsistent(database, key)
+  })
+
+  it('that cannot be stored begin no conversation', async () => {
+    const store = await database.open({ maxTurnCharacters: 10 })
+    const added = store
+      .conversation({ userId: 'nobody', conversationId: 'c' })
+      .addMessages([answered('x'), said('12345678901')])
+    await expect(added).rejects.toMatchObject({ code: 'TURN_TOO_LARGE' })
+    expect(await store.listConversations('nobody')).toEqual([])
+  })
+
   it('leave nothing of a user who is forgotten, nor of a key once all was cleared', async () => {
     const store = await database.open()
     const conversation = store.conversation({ userId: 'eve', conversationId: 'c' })

@@ -140,6 +140,12 @@ describe('the tables on sqlite', () => {
       { table: 'backscroll_conversations', uniq: 1, origin: 'pk', columns: 'user_id,id' },
       { table: 'backscroll_operations', uniq: 1, origin: 'pk', columns: 'user_id,conversation_id,id' },
       {
+        table: 'backscroll_operations',
+        uniq: 0,
+        origin: 'c',
+        columns: 'user_id,conversation_id,position',
+      },
+      {
         table: 'backscroll_turns',
         uniq: 0,
         origin: 'c',

@@ -86,7 +86,9 @@ describe('the connections of a pool on postgres', () => {
     expect(tap.startups().some((startup) => startup.includes('plan_cache_mode'))).toBe(true)
     await conversation.append(turnOf('still there?', 'yes'))
     expect((await conversation.listTurns()).map(({ position }) => position)).toEqual([1, 2])
-    // Nor does anything go on asking for it.
+    // Nor does anything go on asking for it, once the pool that asked is closed.
+    await setTimeout(1000)
+    tap.startups()
     await setTimeout(100)
     expect(tap.startups().some((startup) => startup.includes('plan_cache_mode'))).toBe(false)
   })

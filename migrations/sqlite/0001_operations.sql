@@ -10,4 +10,5 @@ CREATE TABLE `backscroll_operations` (
 ) STRICT;
 --> statement-breakpoint
 DROP INDEX `backscroll_turns_idempotency_key`;--> statement-breakpoint
-CREATE UNIQUE INDEX `backscroll_turns_idempotency_key` ON `backscroll_turns` (`user_id`,`conversation_id`,`idempotency_key`) WHERE idempotency_key is not null;
+CREATE UNIQUE INDEX `backscroll_turns_idempotency_key` ON `backscroll_turns` (`user_id`,`conversation_id`,`idempotency_key`) WHERE idempotency_key is not null;--> statement-breakpoint
+CREATE INDEX `backscroll_operations_position` ON `backscroll_operations` (`user_id`,`conversation_id`,`position`);

@@ -87,6 +87,8 @@ export interface Recounted {
   readonly rule: CountingRule
   /** All turns of the conversation, by rising position. */
   readonly turns: readonly TurnCounts[]
+  /** The newest of them as it is stored: it grows and shrinks in its place. Null for none. */
+  readonly newestMessages: string | null
 }
 
 /** A conversation's row as a user's list shows it. */

@@ -72,11 +72,15 @@ export const turnsByKey = sql`${turnRows}
 /** The turn that was appended under `idempotencyKey`. */
 export const keyPage = page(sql`select ${TURN_COLUMNS} ${turnsByKey}`)
 
-/** The fingerprint of the operation that `id` is bound to. */
-export const operation = sql`(
-  select fingerprint from backscroll_operations
-  where user_id = ${userId} and conversation_id = ${conversationId} and id = ${text('id')}
-) as operation`
+/** The operation that `operationId` is bound to; none for null. Looked up as {@link turnsByKey} are, for the same reason. */
+export const operationRow = sql`
+    from backscroll_operations
+    where user_id = ${userId} and conversation_id = ${conversationId}
+      and id >= ${text('operationId')} and id <= ${text('operationId')}
+    order by id`
+
+/** Its fingerprint. */
+export const operation = sql`(select fingerprint ${operationRow}) as operation`
 
 /** The fields of a page for drizzle's select, in the order in which {@link toPage} reads them. */
 export const PAGE_FIELDS = {

@@ -8,9 +8,13 @@ export interface TurnContent {
   readonly cumulativeTokens: number
 }
 
-/** A turn that a rewrite adds. `metadata` is JSON text. */
-export interface AddedTurn extends TurnContent {
+/** A turn whose content a rewrite replaces: its position, time, metadata and key stay. */
+export interface ChangedTurn extends TurnContent {
   readonly position: number
+}
+
+/** A turn that a rewrite adds. `metadata` is JSON text. */
+export interface AddedTurn extends ChangedTurn {
   readonly metadata: string | null
 }
 
@@ -26,13 +30,13 @@ export interface Rewrite {
   readonly seen: { readonly head: Head; readonly messages: string | null }
   /** The position of the newest turn that stays, 0 for none: those above it go. */
   readonly keep: number
-  /** What becomes of that turn; undefined where it stays as it is. */
-  readonly changed: TurnContent | undefined
+  /** What becomes of that turn and of those before it; others stay as they are. */
+  readonly changed: readonly ChangedTurn[]
   readonly added: readonly AddedTurn[]
   /** What the conversation's row says then. */
-  readonly totals: Pick<
-    Head,
-    'lastPosition' | 'newestPosition' | 'turnCount' | 'totalTokens' | 'newestSaving'
-  >
+  readonly totals: Pick<Head, 'lastPosition' | 'newestPosition' | 'turnCount' | 'totalTokens'> & {
+    /** Null where the newest turn stays as it is: what its row says. */
+    readonly newestSaving: number | null
+  }
   readonly operation: Operation | undefined
 }

@@ -31,7 +31,8 @@ export function checkMessageList(name: string, value: unknown): Message[] {
   if (!Array.isArray(value)) {
     throw new InvalidMessageError(`${name} must be an array of messages; got ${kindOf(value)}.`)
   }
-  return value.length === 0 ? [] : encodeMessages(value, Number.MAX_SAFE_INTEGER).messages
+  const { readBack } = encode(value, Number.MAX_SAFE_INTEGER, 'A message', Number.MAX_SAFE_INTEGER)
+  return value.length === 0 ? [] : checkMessages(readBack)
 }
 
 /** Encodes metadata: an object that JSON can hold, or nothing. @throws {InvalidArgumentError} for anything else. */
@@ -141,14 +142,19 @@ function isTextOrMissing(value: unknown): boolean {
  *
  * Bounds the strings together, the roles left out, and what stands around them (names of keys, numbers, brackets).
  */
-function encode(value: object, maxCharacters: number, what: string): { json: string; readBack: unknown } {
+function encode(
+  value: object,
+  maxCharacters: number,
+  what: string,
+  maxStructure = MAX_STRUCTURE,
+): { json: string; readBack: unknown } {
   let characters = 0
   let structure = 0
   function check(this: unknown, key: string, item: unknown): unknown {
     const isText = typeof item === 'string' && !(key === 'role' && ROLES.includes(item))
     if (isText) characters += item.length
     structure += (Array.isArray(this) ? 0 : key.length) + (typeof item === 'number' ? String(item).length : 3)
-    if (characters > maxCharacters || structure > MAX_STRUCTURE)
+    if (characters > maxCharacters || structure > maxStructure)
       throw new TurnTooLargeError(tooLarge(maxCharacters))
     if (!isKept(item)) throw new InvalidMessageError(`${what} holds ${kindOf(item)}, which JSON cannot keep.`)
     return item

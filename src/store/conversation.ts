@@ -69,10 +69,14 @@ export class Conversation extends ConversationReader {
   /**
    * Adds messages as frameworks save them, one or a few at a time. A user's message opens a turn, and what follows joins
    * it; what comes before any user's message joins the newest turn that there is, or opens the first. All of it is one
-   * atomic step, counts included: a window never holds a part of it. Does nothing for no messages.
+   * atomic step, counts included: a window never holds a part of it. Does nothing for no messages;
+   * with a key, that key is kept then.
    *
    * A whole turn without a key is one call of the database, as {@link append} is; else the newest turn is read before, and
    * the operation's key looked for.
+   *
+   * A turn that was appended under a key and has grown since is other messages to {@link append}: repeated, that throws
+   * an {@link IdempotencyConflictError}, and writes nothing.
    *
    * @throws what {@link append} throws, but for {@link PositionConflictError}.
    */

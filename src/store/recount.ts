@@ -1,4 +1,4 @@
-import type { ConversationKey, TurnCounts, TurnRange, TurnRow } from '../dialect/dialect.ts'
+import type { ConversationKey, Recounted, TurnCounts, TurnRange, TurnRow } from '../dialect/dialect.ts'
 import { countTurn, type Counting } from '../tokens/count.ts'
 import { loadEncoder, type Encoder } from '../tokens/encoder.ts'
 import { inSlices, type Steps } from '../tokens/steps.ts'
@@ -14,12 +14,19 @@ const TURNS_PER_READ = 200
 /** New counts for a conversation's turns, added in order of position. */
 export class Recount {
   readonly turns: TurnCounts[] = []
+  #newestMessages: string | null = null
   readonly #encoder: Encoder
   readonly #counting: Counting
+  readonly #decode: (row: TurnRow) => TurnRow
 
-  constructor(encoder: Encoder, counting: Counting) {
+  constructor(encoder: Encoder, counting: Counting, decode: (row: TurnRow) => TurnRow) {
     this.#encoder = encoder
     this.#counting = counting
+    this.#decode = decode
+  }
+
+  get recounted(): Recounted {
+    return { rule: ruleName(this.#counting), turns: this.turns, newestMessages: this.#newestMessages }
   }
 
   /** Where to read on: behind the last turn that was added. */
@@ -28,10 +35,12 @@ export class Recount {
   }
 
   *add(rows: readonly TurnRow[]): Steps<void> {
-    for (const { position, messages } of rows) {
+    for (const row of rows) {
+      const { position, messages } = this.#decode(row)
       const count = yield* countTurn(decodeMessages(messages), this.#encoder, this.#counting)
       const cumulativeTokens = (this.turns.at(-1)?.cumulativeTokens ?? 0) + count.tokenCount
       this.turns.push({ position, ...count, cumulativeTokens })
+      this.#newestMessages = row.messages
       yield
     }
   }
@@ -49,17 +58,14 @@ export async function recountAll(
 ): Promise<number> {
   const encoder = await loadEncoder(counting.encoding)
   return untilSettled(async () => {
-    const recount = new Recount(encoder, counting)
-    const read = async () => {
-      const list = () => dialect.listTurns(key, recount.nextRange())
-      return texts.decodePage(key.conversationId, await calls.make(list, { effect: 'read', signal }))
-    }
+    const recount = new Recount(encoder, counting, (row) => texts.decodeTurn(key.conversationId, row))
+    const list = () => dialect.listTurns(key, recount.nextRange())
+    const read = () => calls.make(list, { effect: 'read', signal })
     const { head, turns } = await read()
     if (!head) return 0
     for (let rows = turns; rows.length > 0; rows = (await read()).turns)
       await inSlices(recount.add(rows), signal)
-    const recounted = { rule: ruleName(counting), turns: recount.turns }
-    const replace = () => dialect.replaceCounts(key, head, recounted)
+    const replace = () => dialect.replaceCounts(key, head, recount.recounted)
     const replaced = await calls.make(replace, { effect: 'repeatable', long: true, signal })
     return replaced ? recount.turns.length : undefined
   })

@@ -1,5 +1,5 @@
 import type { ConversationKey, Head, TurnRow } from '../dialect/dialect.ts'
-import type { AddedTurn, Rewrite, TurnContent } from '../dialect/rewrite.ts'
+import type { AddedTurn, ChangedTurn, Rewrite, TurnContent } from '../dialect/rewrite.ts'
 import { countTurn, type Counting } from '../tokens/count.ts'
 import { loadEncoder } from '../tokens/encoder.ts'
 import { inSlices } from '../tokens/steps.ts'
@@ -49,8 +49,8 @@ export function toTurns(messages: readonly Message[]): [joining: Message[], ...t
 }
 
 /**
- * Works out what takes the place of which turns. A turn that loses or gains messages keeps its position, time and
- * metadata; one that loses all of them goes.
+ * Works out what takes the place of which turns. A turn that loses or gains messages keeps its position, time, metadata
+ * and key; so does one that stands for one that went, the first for the first. Only what is left of either goes or comes.
  */
 export async function planRewrite(
   { head, rows, stored }: Spliced,
@@ -59,33 +59,41 @@ export async function planRewrite(
 ): Promise<Omit<Rewrite, 'operation'>> {
   const { left, kept, isCut } = without(rows, splice.remove)
   const last = left.at(-1)
+  const gone = rows.slice(left.length)
   const [joining, ...opened] = toTurns(splice.add)
   if (!last && joining.length > 0) opened.unshift(joining)
 
   const isChanged = last !== undefined && (isCut || joining.length > 0)
   const before = last ? last.cumulativeTokens - last.tokenCount : 0
-  const changed = isChanged ? await toContent([...kept, ...joining], before, context) : undefined
+  // What a turn may hold bounds what is added: of one that was stored under a higher limit, messages can be taken.
+  const limits = joining.length > 0 ? context : { ...context, maxTurnCharacters: Number.MAX_SAFE_INTEGER }
+  const changed: ChangedTurn[] = []
   const added: AddedTurn[] = []
-  for (const turn of opened) {
-    const total = added.at(-1)?.cumulativeTokens ?? changed?.cumulativeTokens ?? last?.cumulativeTokens ?? 0
-    const position = head.lastPosition + added.length + 1
-    added.push({ ...(await toContent(turn, total, context)), position, metadata: splice.metadata })
+  if (isChanged) {
+    changed.push({ ...(await toContent([...kept, ...joining], before, limits)), position: last.position })
   }
-  // Of a turn that is the newest again, as it is, what it saves by that is not read: it is counted once more.
-  const isNewestAgain = last !== undefined && last !== rows.at(-1) && !changed
-  const newest =
-    added.at(-1) ?? changed ?? (isNewestAgain ? await toContent(kept, before, context) : undefined)
+  for (const [index, turn] of opened.entries()) {
+    const total = (added.at(-1) ?? changed.at(-1) ?? last)?.cumulativeTokens ?? 0
+    const content = await toContent(turn, total, context)
+    const place = gone[index]
+    if (place) changed.push({ ...content, position: place.position })
+    else added.push({ ...content, position: head.lastPosition + added.length + 1, metadata: splice.metadata })
+  }
+  const newest = added.at(-1) ?? changed.at(-1)
+  const keep = changed.at(-1)?.position ?? last?.position ?? 0
+  // It rises where a turn was put in another's place, too: who read before finds that something was changed.
+  const handedOut = opened.length === 0 ? 0 : Math.max(1, added.length)
   return {
     seen: { head, messages: stored },
-    keep: last?.position ?? 0,
+    keep,
     changed,
     added,
     totals: {
-      lastPosition: head.lastPosition + added.length,
-      newestPosition: added.at(-1)?.position ?? last?.position ?? 0,
-      turnCount: head.turnCount - (rows.length - left.length) + added.length,
+      lastPosition: head.lastPosition + handedOut,
+      newestPosition: added.at(-1)?.position ?? keep,
+      turnCount: head.turnCount - gone.length + opened.length,
       totalTokens: newest?.cumulativeTokens ?? last?.cumulativeTokens ?? 0,
-      newestSaving: newest ? newest.tokenCount - newest.closingTokenCount : last ? head.newestSaving : 0,
+      newestSaving: newest ? newest.tokenCount - newest.closingTokenCount : last ? null : 0,
     },
   }
 }

@@ -1,4 +1,4 @@
-import { isSync, type SyncDialect } from '../dialect/dialect.ts'
+import { isSync, type SyncDialect, type TurnRow } from '../dialect/dialect.ts'
 import { InvalidArgumentError } from '../errors.ts'
 import { countTurn } from '../tokens/count.ts'
 import { loadEncoderSync } from '../tokens/encoder.ts'
@@ -10,7 +10,6 @@ import { draftTurn, ruleOf } from './draft.ts'
 import type { AppendOptions, LoadWindowOptions } from './options.ts'
 import { Recount } from './recount.ts'
 import { untilSettledNow } from './restart.ts'
-import { ruleName } from './rule.ts'
 import type { UserTexts } from './texts.ts'
 import { toWindow } from './turns.ts'
 
@@ -54,14 +53,14 @@ export class SyncConversation extends Conversation {
   /** One try: when others changed the conversation meanwhile, the caller finds it outdated again and comes back. */
   #recountNow(texts: UserTexts): void {
     const { calls } = this.context
-    const recount = new Recount(loadEncoderSync(this.counting.encoding), this.counting)
+    const decode = (row: TurnRow) => texts.decodeTurn(this.conversationId, row)
+    const recount = new Recount(loadEncoderSync(this.counting.encoding), this.counting, decode)
     const list = () => this.#dialect.listTurns(this.key, recount.nextRange())
-    const read = () => texts.decodePage(this.conversationId, calls.makeNow(list))
+    const read = () => calls.makeNow(list)
     const { head, turns } = read()
     if (!head) return
     for (let rows = turns; rows.length > 0; rows = read().turns) atOnce(recount.add(rows))
-    const recounted = { rule: ruleName(this.counting), turns: recount.turns }
-    calls.makeNow(() => this.#dialect.replaceCounts(this.key, head, recounted))
+    calls.makeNow(() => this.#dialect.replaceCounts(this.key, head, recount.recounted))
   }
 
   get #dialect(): SyncDialect {

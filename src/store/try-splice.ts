@@ -1,4 +1,4 @@
-import type { ConversationKey } from '../dialect/dialect.ts'
+import type { ConversationKey, Head } from '../dialect/dialect.ts'
 import type { Operation } from '../dialect/rewrite.ts'
 import type { Counting } from '../tokens/count.ts'
 import type { Message } from '../types.ts'
@@ -42,7 +42,9 @@ export async function trySplice(place: SplicePlace, asked: AskedSplice): Promise
   const { calls, dialect } = context
   const { signal } = asked
   const operation = operationOf(asked)
-  if (operation && (await wasMade(place, operation, signal))) return { kind: 'settled', newest: [] }
+  const findMade = async () => operation !== undefined && wasMade(place, operation)
+  if (operation && (await calls.make(findMade, { effect: 'read', signal })))
+    return { kind: 'settled', newest: [] }
 
   const { head, rows: stored } = await readTail(context, key, { messages: asked.count, signal })
   if (head && !sameRule(head, counting)) return { kind: 'other rule' }
@@ -50,22 +52,35 @@ export async function trySplice(place: SplicePlace, asked: AskedSplice): Promise
   const newest = newestMessages(rows, asked.count)
   const splice = asked.decide(newest)
   if (!splice || (!operation && isNothing(splice))) return { kind: 'settled', newest }
+  const rewrite = await planRewrite(
+    { head: head ?? emptyHead(counting), rows, stored: stored.at(-1)?.messages ?? null },
+    splice,
+    {
+      key,
+      counting,
+      texts,
+      maxTurnCharacters: context.maxTurnCharacters,
+      signal,
+    },
+  )
+  // What cannot be stored begins no conversation.
   if (!head) {
     const begin = () => dialect.begin(key, ruleName(counting))
     await calls.make(begin, { effect: 'repeatable', signal })
     return { kind: 'changed' }
   }
-  const rewrite = await planRewrite({ head, rows, stored: stored.at(-1)?.messages ?? null }, splice, {
-    key,
-    counting,
-    texts,
-    maxTurnCharacters: context.maxTurnCharacters,
-    signal,
-  })
-  const make = () => dialect.rewrite(key, { ...rewrite, operation: operation && encoded(operation, place) })
-  // Made again after an answer that was lost, it finds the conversation changed, by whom it cannot tell without a key.
+  const given = { ...rewrite, operation: operation && encoded(operation, place) }
+  // In one call with the look-up: made again after an answer that was lost, it finds the conversation changed, and stays in
+  // doubt until it is known by whom. Without a key that cannot be told.
+  const make = async () => (await dialect.rewrite(key, given)) || findMade()
   const isDone = await calls.make(make, { effect: operation ? 'repeatable' : 'once', signal })
   return isDone ? { kind: 'settled', newest } : { kind: 'changed' }
+}
+
+/** What the row of a conversation says that has none. */
+function emptyHead(counting: Counting): Head {
+  const totals = { lastPosition: 0, newestPosition: 0, turnCount: 0, totalTokens: 0, newestSaving: 0 }
+  return { ...ruleName(counting), createdAt: new Date(0), ...totals }
 }
 
 function isNothing({ remove, add }: Splice): boolean {
@@ -77,13 +92,8 @@ function operationOf({ idempotencyKey, change }: AskedSplice): Operation | undef
 }
 
 /** @throws {IdempotencyConflictError} when another change was made under the key. */
-async function wasMade(
-  { context, key, texts }: SplicePlace,
-  operation: Operation,
-  signal: AbortSignal | undefined,
-): Promise<boolean> {
-  const find = () => context.dialect.findOperation(key, operation.id)
-  const made = await context.calls.make(find, { effect: 'read', signal })
+async function wasMade({ context, key, texts }: SplicePlace, operation: Operation): Promise<boolean> {
+  const made = await context.dialect.findOperation(key, operation.id)
   if (made === undefined) return false
   checkSameChange(operation, texts.decode(made, { conversationId: key.conversationId, kind: 'operation' }))
   return true

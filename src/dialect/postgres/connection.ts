@@ -80,9 +80,10 @@ export class Pools {
 
   /**
    * Goes on with connections for which the server keeps its plans, where it grants them that. Not to be asked of a
-   * pooler, which would give such connections to others.
+   * pooler, which would give such connections to others. `goOn` is told in the same moment: what ran on the pool that is left
+   * a moment later would find it ended.
    */
-  async keepPlans(): Promise<void> {
+  async keepPlans(goOn: () => void): Promise<void> {
     if (this.#hasAsked) return
     this.#hasAsked = true
     const pool = this.#open(KEPT_PLANS)
@@ -92,8 +93,10 @@ export class Pools {
       await inTime(answer, performance.now() + GRANTING_MS, undefined)
       this.#settings = KEPT_PLANS
       this.#goOnWith(pool)
+      goOn()
     } catch {
-      await pool.close()
+      // Not waited for: the first call has waited long enough.
+      void pool.close()
     }
     this.#left.delete(pool)
   }

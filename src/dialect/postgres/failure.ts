@@ -97,7 +97,9 @@ const UNKNOWN =
 const NO_CODE =
   "The host's driver, or what it has drizzle call, failed without a code; the cause has the error's name. A write may or may " +
   'not have been stored: repeat it with the same idempotency key, or look before writing again.'
-const NOT_MIGRATED = "backscroll's tables are missing or outdated here. Call `await store.migrate()` first."
+const NOT_MIGRATED =
+  "backscroll's tables are missing or outdated here. Call `await store.migrate()` first; where a migration tool of your own keeps them, " +
+  'have that make what is new in this version.'
 const RIGHT_MISSING =
   "This role has not the rights on backscroll's tables, or on their schema, that the statement needs. Nothing was written. " +
   'Migrate as the owner of the tables; as the owner, grant the role of the app select, insert, update and delete on ' +

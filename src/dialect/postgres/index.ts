@@ -107,18 +107,24 @@ export class PostgresDialect implements Dialect<PostgresSession> {
   }
 
   async findOperation(key: ConversationKey, id: string): Promise<string | undefined> {
-    const [[fingerprint] = []] = await this.#queries.run('operation', { ...key, id })
+    const [[fingerprint] = []] = await this.#queries.run('operation', { ...key, operationId: id })
     return fingerprint as string | undefined
   }
 
-  async replaceCounts(key: ConversationKey, seen: Head, { rule, turns }: Recounted): Promise<boolean> {
+  async replaceCounts(
+    key: ConversationKey,
+    seen: Head,
+    { rule, turns, newestMessages }: Recounted,
+  ): Promise<boolean> {
     const newest = turns.at(-1)
     const [[done] = []] = await this.#queries.run('replaceCounts', {
       ...key,
       ...rule,
       lastPosition: seen.lastPosition,
       turnCount: seen.turnCount,
-      createdAt: seen.createdAt.toISOString(),
+      seenCreatedAt: seen.createdAt.toISOString(),
+      seenNewest: newest?.position ?? 0,
+      seenMessages: newestMessages,
       newestPosition: newest?.position ?? 0,
       turns: turns.length,
       totalTokens: newest?.cumulativeTokens ?? 0,
@@ -182,7 +188,8 @@ export class PostgresDialect implements Dialect<PostgresSession> {
     const { warnings, isPooled, plansAnew } = await examine(this.#session, { isWalled, isNamed })
     this.#isPooled = isPooled
     // What names its user is sent as one text, and what has no name is planned at each call: neither has a plan to keep.
-    if (plansAnew && !isPooled && !isWalled && preparedStatements !== false) await pools?.keepPlans()
+    if (plansAnew && !isPooled && !isWalled && preparedStatements !== false)
+      await pools?.keepPlans(() => this.#goOn())
     this.#goOn()
     return warnings
   }

@@ -90,7 +90,7 @@ export const operations = pgTable(
     userId: text('user_id').notNull(),
     conversationId: text('conversation_id').notNull(),
     id: text('id').notNull(),
-    /** The highest position that had been handed out when it was made: where the conversation is rewound below it, it is forgotten. */
+    /** The position of the newest turn that it left: where the conversation is rewound to before it, it is forgotten. */
     position: bigint('position', { mode: 'number' }).notNull(),
     /** A hash of what it was to change, to tell it from another under the same key. */
     fingerprint: text('fingerprint').notNull(),
@@ -98,6 +98,8 @@ export const operations = pgTable(
   },
   (table) => [
     primaryKey({ columns: [table.userId, table.conversationId, table.id] }),
+    // Serves rewind, which forgets the newest.
+    index('backscroll_operations_position').on(table.userId, table.conversationId, table.position),
     foreignKey({
       name: 'backscroll_operations_conversation',
       columns: [table.userId, table.conversationId],

@@ -31,7 +31,8 @@ export function explain(error: unknown): Failure {
   if (code === 'SQLITE_ERROR' && isMissingTable(error)) {
     return {
       error: new NotMigratedError(
-        "backscroll's tables are missing or outdated here. Call `await store.migrate()` first.",
+        "backscroll's tables are missing or outdated here. Call `await store.migrate()` first; where a migration tool of your own keeps them, " +
+          'have that make what is new in this version.',
         {
           cause: error,
         },

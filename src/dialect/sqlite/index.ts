@@ -116,16 +116,22 @@ export class SqliteDialect implements SyncDialect<SqliteSession> {
   }
 
   findOperation(key: ConversationKey, id: string): string | undefined {
-    return this.#read(() => this.#queries.operation().get({ ...key, id }))?.fingerprint
+    return this.#read(() => this.#queries.operation().get({ ...key, operationId: id }))?.fingerprint
   }
 
-  replaceCounts(key: ConversationKey, seen: Head, { rule, turns: counts }: Recounted): boolean {
+  replaceCounts(
+    key: ConversationKey,
+    seen: Head,
+    { rule, turns: counts, newestMessages }: Recounted,
+  ): boolean {
     return this.#atomically(() => {
       const head = this.#queries.head().get({ ...key })
       const isUnchanged =
         head?.lastPosition === seen.lastPosition &&
         head.turnCount === seen.turnCount &&
-        head.createdAt.getTime() === seen.createdAt.getTime()
+        head.createdAt.getTime() === seen.createdAt.getTime() &&
+        this.#queries.turnUpTo().get({ ...key, position: head.newestPosition })?.messages ===
+          (newestMessages ?? undefined)
       if (!head || !isUnchanged) return false
       for (const turn of counts) this.#queries.setCounts().run({ ...key, ...turn })
       const newest = counts.at(-1)

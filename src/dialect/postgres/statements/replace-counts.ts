@@ -1,10 +1,17 @@
 import { sql } from 'drizzle-orm'
 import { bigint, int, text } from '../../bind.ts'
-import type { Statement } from './statement.ts'
+import { newestAsSeen, type Statement } from './statement.ts'
 
-/** One statement; `counts` is JSON text of objects. Nothing is done when the set of turns is not the one that was counted. */
+/** One statement; `counts` is JSON text of objects. Nothing is done when the turns are not those that were counted. */
 export const replaceCounts: Statement = {
   steps: {
+    seen: sql`
+      select c.id from backscroll_conversations as c
+      where c.user_id = ${text('userId')} and c.id = ${text('conversationId')}
+        and c.last_position = ${bigint('lastPosition')} and c.turn_count = ${int('turnCount')}
+        and date_trunc('milliseconds', c.created_at) = cast(${text('seenCreatedAt')} as timestamptz)
+      for no key update`,
+    newest: newestAsSeen,
     head: sql`
       update backscroll_conversations as c set
         encoding = ${text('encoding')},
@@ -13,9 +20,8 @@ export const replaceCounts: Statement = {
         turn_count = ${int('turns')},
         total_tokens = ${bigint('totalTokens')},
         newest_saving = ${int('newestSaving')}
+      from newest
       where c.user_id = ${text('userId')} and c.id = ${text('conversationId')}
-        and c.last_position = ${bigint('lastPosition')} and c.turn_count = ${int('turnCount')}
-        and date_trunc('milliseconds', c.created_at) = cast(${text('createdAt')} as timestamptz)
       returning c.id`,
     counted: sql`
       update backscroll_turns as t set

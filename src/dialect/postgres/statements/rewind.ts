@@ -2,6 +2,12 @@ import { sql } from 'drizzle-orm'
 import { bigint, text } from '../../bind.ts'
 import { itsRow, itsTurns, type Statement } from './statement.ts'
 
+/**
+ * The largest position there may be. Bound on one side only, a range is taken for a third of the conversation by a planner
+ * that does not know its values, which may then read all of it; on both sides, for 0.5 %.
+ */
+const ALL = sql.raw('9223372036854775807')
+
 /** The row as this statement's snapshot shows it, and the condition that it is still so once its lock is held. */
 const seen = sql`
   select last_position, turn_count, total_tokens, encoding, framing from backscroll_conversations where ${itsRow}`
@@ -22,7 +28,7 @@ export const rewind: Statement = {
       where ${itsTurns} and position <= ${bigint('to')}
       order by position desc limit 1`,
     dropping: sql`
-      select count(*) as turn_count from backscroll_turns where ${itsTurns} and position > ${bigint('to')}`,
+      select count(*) as turn_count from backscroll_turns where ${itsTurns} and position > ${bigint('to')} and position <= ${ALL}`,
     head: sql`
       update backscroll_conversations as c set
         newest_position = coalesce((select position from newest), 0),
@@ -37,11 +43,11 @@ export const rewind: Statement = {
     dropped: sql`
       delete from backscroll_turns as t using head
       where t.user_id = ${text('userId')} and t.conversation_id = ${text('conversationId')}
-        and t.position > ${bigint('to')}
+        and t.position > ${bigint('to')} and t.position <= ${ALL}
       returning t.position`,
     forgotten: sql`
       delete from backscroll_operations
-      where ${itsTurns} and position > ${bigint('to')}
+      where ${itsTurns} and position > ${bigint('to')} and position <= ${ALL}
         and (exists (select 1 from head) or (select turn_count from dropping) = 0)`,
   },
   fields: { dropped: sql`dropped`, done: sql`done` },

@@ -1,8 +1,9 @@
 import { sql } from 'drizzle-orm'
 import type { ConversationKey } from '../../dialect.ts'
-import type { Rewrite } from '../../rewrite.ts'
+import type { ChangedTurn, Rewrite } from '../../rewrite.ts'
 import { bigint, int, text } from '../../bind.ts'
-import { itsTurns, type Statement } from './statement.ts'
+import { operationRow } from '../../page.ts'
+import { itsTurns, newestAsSeen, type Statement } from './statement.ts'
 
 /**
  * One statement. It locks the conversation's row first, as every write does, and then the newest turn: of both, what is
@@ -21,24 +22,19 @@ export const rewrite: Statement = {
         and c.last_position = ${bigint('seenLast')} and c.newest_position = ${bigint('seenNewest')}
         and c.turn_count = ${int('seenCount')} and c.total_tokens = ${bigint('seenTotal')}
         and date_trunc('milliseconds', c.created_at) = cast(${text('seenCreatedAt')} as timestamptz)
-        and not exists (select 1 from backscroll_operations where ${itsTurns} and id = ${text('operationId')})
-      for update`,
-    newest: sql`
-      select id from seen where ${bigint('seenNewest')} = 0
-      union all
-      select id from (
-        select seen.id from backscroll_turns as t, seen
-        where t.user_id = ${text('userId')} and t.conversation_id = ${text('conversationId')}
-          and t.position = ${bigint('seenNewest')} and t.messages = ${text('seenMessages')}
-        for update of t
-      ) as locked`,
+        and (select id ${operationRow} limit 1) is null
+      for no key update`,
+    newest: newestAsSeen,
     head: sql`
       update backscroll_conversations as c set
         last_position = ${bigint('lastPosition')},
         newest_position = ${bigint('newestPosition')},
         turn_count = ${int('turnCount')},
         total_tokens = ${bigint('totalTokens')},
-        newest_saving = ${int('newestSaving')},
+        newest_saving = coalesce(${int('newestSaving')}, (
+          select token_count - closing_token_count from backscroll_turns
+          where ${itsTurns} and position = ${bigint('keep')}
+        )),
         updated_at = now()
       from newest
       where c.user_id = ${text('userId')} and c.id = ${text('conversationId')}
@@ -46,16 +42,20 @@ export const rewrite: Statement = {
     dropped: sql`
       delete from backscroll_turns as t using head
       where t.user_id = ${text('userId')} and t.conversation_id = ${text('conversationId')}
-        and t.position > ${bigint('keep')}`,
+        and t.position > ${bigint('keep')} and t.position <= ${bigint('seenNewest')}`,
     changed: sql`
       update backscroll_turns as t set
-        messages = ${text('messages')},
-        token_count = ${int('tokenCount')},
-        closing_token_count = ${int('closingTokenCount')},
-        cumulative_tokens = ${bigint('cumulativeTokens')}
-      from head
+        messages = c.messages,
+        token_count = c.token_count,
+        closing_token_count = c.closing_token_count,
+        cumulative_tokens = c.cumulative_tokens
+      from head,
+           json_to_recordset(cast(${text('changed')} as json)) as c (
+             position bigint, token_count integer, closing_token_count integer, cumulative_tokens bigint, messages text
+           )
       where t.user_id = ${text('userId')} and t.conversation_id = ${text('conversationId')}
-        and t.position = ${bigint('keep')} and ${int('tokenCount')} is not null`,
+        and t.position >= ${bigint('firstChanged')} and t.position <= ${bigint('keep')}
+        and t.position = c.position`,
     added: sql`
       insert into backscroll_turns as t (
         user_id, conversation_id, position, token_count, closing_token_count, cumulative_tokens, messages, created_at,
@@ -71,7 +71,7 @@ export const rewrite: Statement = {
     made: sql`
       insert into backscroll_operations as o (user_id, conversation_id, id, position, fingerprint, created_at)
       select ${text('userId')}, ${text('conversationId')}, ${text('operationId')},
-             greatest(1, ${bigint('lastPosition')}), ${text('fingerprint')}, now()
+             greatest(1, ${bigint('newestPosition')}), ${text('fingerprint')}, now()
       from head
       where ${text('operationId')} is not null`,
   },
@@ -94,21 +94,21 @@ export function toValues(key: ConversationKey, { seen, keep, changed, added, tot
     seenMessages: seen.messages,
     ...totals,
     keep,
-    messages: changed?.messages ?? null,
-    tokenCount: changed?.tokenCount ?? null,
-    closingTokenCount: changed?.closingTokenCount ?? null,
-    cumulativeTokens: changed?.cumulativeTokens ?? null,
-    added: JSON.stringify(
-      added.map((turn) => ({
-        position: turn.position,
-        token_count: turn.tokenCount,
-        closing_token_count: turn.closingTokenCount,
-        cumulative_tokens: turn.cumulativeTokens,
-        messages: turn.messages,
-        metadata: turn.metadata,
-      })),
-    ),
+    // A range, so that the planner need not know how many there are.
+    firstChanged: changed[0]?.position ?? keep,
+    changed: JSON.stringify(changed.map(columnsOf)),
+    added: JSON.stringify(added.map((turn) => ({ ...columnsOf(turn), metadata: turn.metadata }))),
     operationId: operation?.id ?? null,
     fingerprint: operation?.fingerprint ?? null,
+  }
+}
+
+function columnsOf(turn: ChangedTurn) {
+  return {
+    position: turn.position,
+    token_count: turn.tokenCount,
+    closing_token_count: turn.closingTokenCount,
+    cumulative_tokens: turn.cumulativeTokens,
+    messages: turn.messages,
   }
 }

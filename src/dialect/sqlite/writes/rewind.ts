@@ -1,5 +1,5 @@
 import { microseconds } from '../../clock.ts'
-import type { ConversationKey } from '../../dialect.ts'
+import type { ConversationKey, TurnCounts } from '../../dialect.ts'
 import type { Queries } from '../queries.ts'
 
 /** How many turns were dropped after the position `to`. */
@@ -15,8 +15,13 @@ export function rewind(queries: Queries, key: ConversationKey, to: number): numb
     newestPosition: newest?.position ?? 0,
     turnCount: head.turnCount - dropped,
     totalTokens: newest?.cumulativeTokens ?? 0,
-    newestSaving: newest ? newest.tokenCount - newest.closingTokenCount : 0,
+    newestSaving: savingOf(newest),
     now: microseconds(),
   })
   return dropped
+}
+
+/** What a turn saves by standing last; nothing without a turn. */
+export function savingOf(turn: Pick<TurnCounts, 'tokenCount' | 'closingTokenCount'> | undefined): number {
+  return turn ? turn.tokenCount - turn.closingTokenCount : 0
 }

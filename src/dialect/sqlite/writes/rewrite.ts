@@ -2,6 +2,7 @@ import { microseconds } from '../../clock.ts'
 import type { ConversationKey } from '../../dialect.ts'
 import type { Rewrite } from '../../rewrite.ts'
 import type { Queries } from '../queries.ts'
+import { savingOf } from './rewind.ts'
 
 /** False when what was seen is no longer what is there, or the operation was made: nothing was done then. */
 export function rewrite(queries: Queries, key: ConversationKey, given: Rewrite): boolean {
@@ -9,11 +10,12 @@ export function rewrite(queries: Queries, key: ConversationKey, given: Rewrite):
   const { seen, keep, changed, added, totals, operation } = given
   const now = microseconds()
   queries.dropTurnsAfter().run({ ...key, position: keep })
-  if (changed) queries.setContent().run({ ...key, ...changed, position: keep })
+  for (const turn of changed) queries.setContent().run({ ...key, ...turn })
   for (const turn of added) queries.insertTurn().run({ ...key, ...turn, idempotencyKey: null, now })
-  queries.putHead().run({ ...key, ...seen.head, ...totals, now })
+  const newestSaving = totals.newestSaving ?? savingOf(queries.turnUpTo().get({ ...key, position: keep }))
+  queries.putHead().run({ ...key, ...seen.head, ...totals, newestSaving, now })
   if (operation) {
-    queries.insertOperation().run({ ...key, ...operation, position: Math.max(1, totals.lastPosition), now })
+    queries.insertOperation().run({ ...key, ...operation, position: Math.max(1, totals.newestPosition), now })
   }
   return true
 }
@@ -30,6 +32,6 @@ function isAsSeen(queries: Queries, key: ConversationKey, { seen, operation }: R
     head.createdAt.getTime() === seen.head.createdAt.getTime() &&
     queries.turnUpTo().get({ ...key, position: head.newestPosition })?.messages ===
       (seen.messages ?? undefined) &&
-    (!operation || !queries.operation().get({ ...key, id: operation.id }))
+    (!operation || !queries.operation().get({ ...key, operationId: operation.id }))
   )
 }
