@@ -1,6 +1,7 @@
 export { openStore } from './store/open-store.ts'
 export { ConversationTokenBufferMemory } from './memory/token-buffer-memory.ts'
 export { ConversationChain } from './chain/conversation-chain.ts'
+export { toPlainMessage } from './chain/plain-message.ts'
 export { textFraming } from './tokens/framing.ts'
 export { ENCODINGS, encodingForModel } from './tokens/encodings.ts'
 

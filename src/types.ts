@@ -70,8 +70,8 @@ export interface ToolMessage {
 }
 
 /**
- * One entry of a conversation, in OpenAI chat form, so that what is loaded can be sent as it is.
- * Fields that are not named here are kept as well, as long as JSON can hold them.
+ * One entry of a conversation, in OpenAI chat form, so that what is loaded can be sent as it is; what an adapter stored, by
+ * `toPlainMessage`. Fields that are not named here are kept as well, as long as JSON can hold them.
  */
 export type Message = SystemMessage | UserMessage | AssistantMessage | ToolMessage
 

@@ -1,7 +1,7 @@
 import { AIMessage, HumanMessage, ToolMessage } from '@langchain/core/messages'
 import { describe, expect, it } from 'vitest'
 import { loadModelMessages, saveModelMessages } from '../src/ai-sdk.ts'
-import type { Message } from '../src/index.ts'
+import type { Message, ToolCall } from '../src/index.ts'
 import { BackscrollChatMessageHistory } from '../src/langchain.ts'
 import { BackscrollSession } from '../src/openai-agents.ts'
 import { chainOn, messagesIn } from './support/chains.ts'
@@ -111,6 +111,28 @@ onEachDatabase('a turn that an adapter wrote', (database) => {
       maxTokens: 1000,
     })
     expect(ofAiSdk.map(({ role }) => role)).toEqual(['user', 'assistant', 'tool', 'assistant'])
+  })
+})
+
+onEachDatabase('a window that begins behind a call, since a person spoke while its tool ran', (database) => {
+  it('has not the result, whichever adapter loads it', async () => {
+    const store = await database.open()
+    const key = keyOfNew()
+    const conversation = store.conversation({ ...key, framing: 'chat' })
+    await conversation.addMessages([
+      { role: 'user', content: 'Is it cold? '.repeat(30) },
+      { role: 'assistant', content: null, tool_calls: [CALL as ToolCall] },
+      { role: 'user', content: 'Hurry.' },
+      { role: 'tool', tool_call_id: 'call_1', content: '-4' },
+      { role: 'assistant', content: 'It is.' },
+    ])
+    const window = { maxTokens: 40 }
+    const ofLangChain = await new BackscrollChatMessageHistory({ store, ...key, ...window }).getMessages()
+    expect(ofLangChain.map((message) => message.getType())).toEqual(['human', 'ai'])
+    const ofAgents = await new BackscrollSession({ store, ...key, ...window }).getItems()
+    expect(ofAgents.map((item) => ('role' in item ? item.role : item.type))).toEqual(['user', 'assistant'])
+    const ofAiSdk = await loadModelMessages(conversation, window)
+    expect(ofAiSdk.map(({ role }) => role)).toEqual(['user', 'assistant'])
   })
 })
 

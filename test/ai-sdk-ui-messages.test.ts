@@ -33,6 +33,26 @@ onEachDatabase('UI messages', (database) => {
       expect(await loadUIMessages(conversation)).toEqual(list)
     })
 
+    it('keep their places where an old one changed, and are known again far back', async () => {
+      const list: UIMessage[] = []
+      await begin()
+      for (const index of [1, 2, 3, 4, 5]) {
+        list.push(user(`u${index}`))
+        await saveUIMessages(conversation, [list.at(-1)!])
+        list.push(answer(`a${index}`))
+        await saveUIMessages(conversation, list)
+      }
+      const before = await conversation.listTurns()
+      const liked = { ...answer('a1'), metadata: { liked: true } }
+      await saveUIMessages(conversation, list.with(1, liked))
+      await saveUIMessages(conversation, [user('u2')])
+      await saveUIMessages(conversation, [liked])
+      expect(await ids()).toEqual(list.map(({ id }) => id))
+      expect((await loadUIMessages(conversation))[1]).toEqual(liked)
+      const after = await conversation.listTurns()
+      expect(after.map(({ position }) => position)).toEqual(before.map(({ position }) => position))
+    })
+
     it('are there once when several requests save them at the same moment', async () => {
       await begin()
       const list = [user('u1'), answer('a1'), user('u2')]

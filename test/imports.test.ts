@@ -94,6 +94,7 @@ describe('the package', () => {
       'encodingForModel',
       'openStore',
       'textFraming',
+      'toPlainMessage',
       ...Object.keys(errors),
     ]
     expect(value).toEqual([

@@ -1,6 +1,8 @@
 import type { ModelMessage } from 'ai'
+import { calledBy } from '../store/called-by.ts'
 import type { ContentPart, Message, ToolCall } from '../types.ts'
-import { mediaTypeOf } from './file-form.ts'
+import { partText } from '../tokens/render.ts'
+import { filePlaceholder, mediaTypeOf } from './file-form.ts'
 
 type UserContent = Exclude<Extract<ModelMessage, { role: 'user' }>['content'], string>
 type AssistantContent = Exclude<Extract<ModelMessage, { role: 'assistant' }>['content'], string>
@@ -20,7 +22,7 @@ export class ChatReader {
       case 'assistant':
         return { role: 'assistant', content: this.#answer(message) }
       case 'tool': {
-        const { tool_call_id: toolCallId } = message
+        const toolCallId = message.tool_call_id ?? ''
         const toolName = this.#toolNames.get(toolCallId) ?? 'unknown'
         const output = toOutput(textOf(message.content))
         return { role: 'tool', content: [{ type: 'tool-result', toolCallId, toolName, output }] }
@@ -44,12 +46,10 @@ export class ChatReader {
   }
 
   #call(call: ToolCall): Extract<AssistantContent[number], { type: 'tool-call' }> {
-    const { name: toolName, input } =
-      call.type === 'custom'
-        ? call.custom
-        : { name: call.function.name, input: toInput(call.function.arguments) }
-    this.#toolNames.set(call.id, toolName)
-    return { type: 'tool-call', toolCallId: call.id, toolName, input }
+    const { name: toolName, arguments: text } = calledBy(call)
+    const toolCallId = call.id ?? ''
+    this.#toolNames.set(toolCallId, toolName)
+    return { type: 'tool-call', toolCallId, toolName, input: call.type === 'custom' ? text : toInput(text) }
   }
 }
 
@@ -57,16 +57,17 @@ function userContent(content: string | readonly ContentPart[]): string | UserCon
   return typeof content === 'string' ? content : content.map(toUserPart)
 }
 
+/** A part that is not as the chat form has it, which who stores it may name as it likes, is told as its JSON. */
 function toUserPart(part: ContentPart): UserContent[number] {
-  if (part.type === 'image_url') {
+  if (part.type === 'image_url' && typeof part.image_url?.url === 'string') {
     const { url } = part.image_url
     return { type: 'file', data: url, mediaType: mediaTypeOf(url, 'image/*') }
   }
-  if (part.type === 'input_audio') {
+  if (part.type === 'input_audio' && typeof part.input_audio?.data === 'string') {
     const { data, format } = part.input_audio
     return { type: 'file', data, mediaType: format === 'mp3' ? 'audio/mpeg' : 'audio/wav' }
   }
-  if (part.type === 'file') {
+  if (part.type === 'file' && part.file) {
     const { file_data: data, file_id: id = '', filename } = part.file
     const file = {
       type: 'file',
@@ -78,15 +79,17 @@ function toUserPart(part: ContentPart): UserContent[number] {
   return { type: 'text', text: textOf([part]) }
 }
 
-/** A text, or what a part says that is none. */
+/** A text, or what a part says that is none. A file's bytes are no text: they were not counted as such. */
 function textOf(content: string | readonly ContentPart[] | null | undefined): string {
   if (typeof content === 'string') return content
   return (content ?? [])
     .map((part) =>
-      part.type === 'text' ? part.text : part.type === 'refusal' ? part.refusal : JSON.stringify(part),
+      FILES.has(part.type) ? filePlaceholder(part.type) : (partText(part) ?? JSON.stringify(part)),
     )
     .join('')
 }
+
+const FILES: ReadonlySet<string> = new Set(['image_url', 'input_audio', 'file'])
 
 /** A model may call with what is no JSON: then it is the text that it wrote. */
 function toInput(text: string): unknown {

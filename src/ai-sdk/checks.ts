@@ -52,7 +52,13 @@ function checkList(messages: unknown): readonly unknown[] {
   if (!Array.isArray(messages)) {
     throw new InvalidMessageError(`messages must be an array; got ${kindOf(messages)}.`)
   }
-  // Before anything else walks them: what refers to itself is found out here.
-  toOwnJson(messages)
-  return messages
+  // Before anything else walks them: what refers to itself is found out here, and whose own code fails.
+  try {
+    toOwnJson(messages)
+    return messages
+  } catch (error) {
+    if (error instanceof InvalidMessageError) throw error
+    // No cause: what a toJSON or a getter throws may quote the message.
+    throw new InvalidMessageError('A message cannot be written as JSON: its toJSON, or a getter, fails.')
+  }
 }

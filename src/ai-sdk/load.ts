@@ -2,6 +2,7 @@ import { convertToModelMessages, type ModelMessage, type UIMessage } from 'ai'
 import { checkOptions } from '../store/arguments.ts'
 import type { Conversation } from '../store/conversation.ts'
 import type { CallOptions } from '../store/options.ts'
+import { withoutOrphans } from '../store/orphans.ts'
 import { checkConversation } from './checks.ts'
 import { fromStored } from './stored-form.ts'
 import { toUIMessages } from './ui-messages.ts'
@@ -45,7 +46,8 @@ export async function loadModelMessages(
     if (shown.length > 0) loaded.push(...(await convertToModelMessages(shown, convert as ConvertOptions)))
     shown = []
   }
-  for (const stored of fromStored(turns.flatMap(({ messages }) => messages))) {
+  const messages = turns.flatMap((turn) => turn.messages)
+  for (const stored of fromStored(maxTokens === undefined ? messages : withoutOrphans(messages))) {
     if (stored.form === 'ui') shown.push(stored.message)
     else {
       await convertShown()

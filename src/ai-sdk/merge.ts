@@ -1,5 +1,5 @@
-import { isDeepStrictEqual } from 'node:util'
 import type { UIMessage } from 'ai'
+import { sameJson } from '../store/codec.ts'
 import { toOwnJson } from './own-json.ts'
 import type { Message } from '../types.ts'
 import type { ShownMessage } from './ui-messages.ts'
@@ -20,8 +20,8 @@ export interface Merge {
 /**
  * How a list of UI messages, as an app shows it, goes into what is stored.
  *
- * A message whose id is stored takes the place of the stored one. A new answer is put after what it follows in the list,
- * and a new question at the end. Nothing is dropped because the list lacks it, since others may have added it meanwhile;
+ * A message whose id is stored takes the place of the stored one. A new answer is put after what it follows in the list (a
+ * greeting before what it precedes), and a new question at the end. Nothing is dropped because the list lacks it, since others may have added it meanwhile;
  * but where the list's last question was edited, or has another answer than the stored one, what is stored after the
  * question goes, as it went from the app's list.
  */
@@ -29,7 +29,8 @@ export function mergeMessages(stored: readonly ShownMessage[], given: readonly U
   // The last of those with one id: an answer may come as it was loaded and, after it, as it went on.
   const list = [...new Map(given.map((message) => [message.id, message])).values()]
   const merged: MergedMessage[] = stored.slice(0, lastingLength(stored, list))
-  let after = -1
+  let after = merged.findIndex(({ message }) => list.some(({ id }) => id === message.id)) - 1
+  if (after < -1) after = merged.length - 1
   for (const message of list) {
     const at = merged.findIndex((one) => one.message.id === message.id)
     const known = merged[at]
@@ -37,7 +38,7 @@ export function mergeMessages(stored: readonly ShownMessage[], given: readonly U
       after = at
       if (isChanged(known, message)) merged[at] = { message }
     } else {
-      after = message.role === 'user' || after < 0 ? merged.length : after + 1
+      after = message.role === 'user' ? merged.length : after + 1
       merged.splice(after, 0, { message })
     }
   }
@@ -61,5 +62,5 @@ function lastingLength(stored: readonly ShownMessage[], list: readonly UIMessage
 }
 
 function isChanged({ message }: MergedMessage, given: UIMessage): boolean {
-  return !isDeepStrictEqual(toOwnJson(given), toOwnJson(message))
+  return !sameJson(JSON.stringify(toOwnJson(given)), JSON.stringify(toOwnJson(message)))
 }

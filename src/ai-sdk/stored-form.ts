@@ -89,7 +89,8 @@ function keptWith(stored: readonly Message[], at: number): Kept | undefined {
 
 function isKept(value: unknown): value is Kept {
   const { form, span, message } = Object(value) as Readonly<Record<string, unknown>>
-  const isMessage = typeof message === 'object' && message !== null
+  const { role, parts } = Object(message) as Readonly<Record<string, unknown>>
+  const isMessage = form === 'ui' ? Array.isArray(parts) : typeof role === 'string'
   return (form === 'model' || form === 'ui') && Number.isSafeInteger(span) && Number(span) > 0 && isMessage
 }
 

@@ -34,6 +34,12 @@ function toShown(run: readonly StoredMessage[], id: string): ShownMessage {
   }
 }
 
+/** The position of the turn in an id that {@link toUIMessages} made; undefined for any other. */
+export function placeIn(id: string): number | undefined {
+  const [, position] = /^turn-(\d{1,15})-\d+$/.exec(id) ?? []
+  return position === undefined ? undefined : Number(position)
+}
+
 /** What is one UI message each: an assistant's model messages and its tools' together, all else by itself. */
 function inRuns(stored: readonly StoredMessage[]): StoredMessage[][] {
   const runs: StoredMessage[][] = []

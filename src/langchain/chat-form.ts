@@ -34,7 +34,7 @@ function readMessage(value: BaseMessage, index: number): { stored: StoredForm; p
     // What a chain was called with reaches its history as it is, which may be { role, content } or a pair.
     const stored = storedFormOf(coerceMessageLikeToMessage(value))
     // A copy, since LangChain's constructors change the fields that they are given.
-    return { stored, plain: toPlain(load(JSON.parse(JSON.stringify(stored)) as StoredForm)) }
+    return { stored, plain: toPlain(load(structuredClone(stored))) }
   } catch {
     // No cause: LangChain's own errors quote the message.
     throw new InvalidMessageError(
@@ -50,10 +50,8 @@ function difference(stored: StoredForm, other: StoredForm): StoredForm | undefin
   return fields.length === 0 ? undefined : { type: stored.type, data: Object.fromEntries(fields) }
 }
 
-/** Never for what JSON cannot keep: it stays in the message, for the store to refuse. */
 function isSame(one: unknown, other: unknown): boolean {
-  const [json, otherJson] = [one, other].map((value) => JSON.stringify(value) as string | undefined)
-  return json !== undefined && otherJson !== undefined && sameJson(json, otherJson)
+  return other !== undefined && sameJson(JSON.stringify(one), JSON.stringify(other))
 }
 
 /**

@@ -3,6 +3,7 @@ import type { BaseMessage } from '@langchain/core/messages'
 import { openBounded, type BoundedOptions } from '../store/bounded.ts'
 import type { Conversation } from '../store/conversation.ts'
 import type { LoadWindowOptions } from '../store/options.ts'
+import { withoutOrphans } from '../store/orphans.ts'
 import { fromChatForm, toChatForm } from './chat-form.ts'
 
 /** Which conversation the history is, and how much of it to give. */
@@ -10,14 +11,15 @@ export interface BackscrollChatMessageHistoryOptions extends BoundedOptions {}
 
 /**
  * A conversation as LangChain's chat message history: for `RunnableWithMessageHistory`, and as the `chatHistory` of its
- * memories. A human message opens a turn, and what follows joins it, so that a window never parts a call of a tool from
- * its result.
+ * memories. A human message opens a turn, and what follows joins it, so that a window does not part a call of a tool from
+ * its result; where a person spoke between the two, the result is left out with the call.
  */
 export class BackscrollChatMessageHistory extends BaseListChatMessageHistory {
   lc_namespace = ['backscroll', 'langchain']
   // Private, as they must not show where LangChain's tracers write down what a chain is made of.
   readonly #conversation: Conversation
   readonly #window: LoadWindowOptions
+  readonly #isWindowed: boolean
 
   /** @throws {InvalidArgumentError} in one of its subclasses, for an option that is missing or out of range. */
   constructor(options: BackscrollChatMessageHistoryOptions) {
@@ -25,6 +27,7 @@ export class BackscrollChatMessageHistory extends BaseListChatMessageHistory {
     const { conversation, window } = openBounded('The history', options)
     this.#conversation = conversation
     this.#window = window
+    this.#isWindowed = options.maxTokens !== undefined
   }
 
   /** The conversation that it keeps, for what LangChain has no method for. */
@@ -32,10 +35,10 @@ export class BackscrollChatMessageHistory extends BaseListChatMessageHistory {
     return this.#conversation
   }
 
-  /** The messages, oldest first: all of them, or the newest whole turns that fit `maxTokens`. One statement. */
+  /** The messages, oldest first: all of them, or the newest whole turns that fit `maxTokens`, less results without calls. One statement. */
   async getMessages(): Promise<BaseMessage[]> {
     const { messages } = await this.#conversation.loadWindow(this.#window)
-    return messages.map(fromChatForm)
+    return (this.#isWindowed ? withoutOrphans(messages) : messages).map(fromChatForm)
   }
 
   /** Adds a message. A human one opens a turn, another joins the newest turn. */

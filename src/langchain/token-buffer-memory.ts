@@ -7,6 +7,7 @@ import {
 } from '../memory/token-buffer-memory.ts'
 import type { Conversation } from '../store/conversation.ts'
 import type { CallOptions } from '../store/options.ts'
+import { withoutOrphans } from '../store/orphans.ts'
 import { fromChatForm } from './chat-form.ts'
 import { BackscrollChatMessageHistory } from './chat-message-history.ts'
 
@@ -76,7 +77,9 @@ export class ConversationTokenBufferMemory extends BaseMemory {
   async loadMemoryVariables(_values?: InputValues, options?: CallOptions): Promise<MemoryVariables> {
     const { messages } = await this.#memory.loadWindow(options)
     return {
-      [this.memoryKey]: this.returnMessages ? messages.map(fromChatForm) : this.#memory.render(messages),
+      [this.memoryKey]: this.returnMessages
+        ? withoutOrphans(messages).map(fromChatForm)
+        : this.#memory.render(messages),
     }
   }
 

@@ -1,10 +1,11 @@
 import type { AgentInputItem } from '@openai/agents-core'
 import { CorruptDataError } from '../errors.ts'
+import { calledBy } from '../store/called-by.ts'
 import { fromJson } from '../store/codec.ts'
 import type { Message, ToolMessage } from '../types.ts'
 import { fromJsonForm, isObject, type JsonObject } from './json.ts'
 import { isPart, isParts, toItemPart } from './parts.ts'
-import { calledBy, itemContent, itemOutput, plainItems } from './plain-items.ts'
+import { itemContent, itemOutput, plainItems } from './plain-items.ts'
 
 /** A message that stands for one item, with what the message itself does not give of the item. */
 export type ItemMessage = Message & { readonly agents_item?: JsonObject }

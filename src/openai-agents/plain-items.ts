@@ -1,5 +1,6 @@
+import { calledBy } from '../store/called-by.ts'
 import type { Message, ToolCall } from '../types.ts'
-import { canonicalJson, isObject, type JsonObject } from './json.ts'
+import type { JsonObject } from './json.ts'
 import { toItemPart, type ItemPart } from './parts.ts'
 
 /**
@@ -43,13 +44,6 @@ export function itemContent(message: Message): string | ItemPart[] {
 export function itemOutput({ content }: Message): ItemPart | ItemPart[] {
   if (Array.isArray(content)) return content.map((part) => toItemPart(part, 'user'))
   return { type: 'text', text: content }
-}
-
-/** What a call in chat form calls, and with what. One that is not in chat form has its JSON for arguments. */
-export function calledBy(call: ToolCall): { name: unknown; arguments: unknown } {
-  const called: unknown = call.type === 'custom' ? call.custom : call.function
-  if (!isObject(called)) return { name: call.type, arguments: canonicalJson(call) }
-  return { name: called['name'], arguments: called['arguments'] ?? called['input'] }
 }
 
 function toCall(call: ToolCall): JsonObject {

@@ -112,7 +112,9 @@ export class BackscrollSession
    * Puts a compaction, and what is kept behind it, in the place of all items, in one atomic step: older turns that were
    * stored are gone. Reads all turns.
    *
-   * @throws {MessagesConflictError} when another run adds items meanwhile: the compaction does not tell of them.
+   * So are items that another run added since the SDK read them: it does not say which ones the compaction tells of.
+   *
+   * @throws {MessagesConflictError} when another run adds items during the call.
    */
   async replaceHistoryWithCompaction(items: AgentInputItem[]): Promise<void> {
     const replacement = toMessages('items', items)
