@@ -115,7 +115,7 @@ onEachDatabase('a turn that an adapter wrote', (database) => {
 })
 
 onEachDatabase('a window that begins behind a call, since a person spoke while its tool ran', (database) => {
-  it('has not the result, whichever adapter loads it', async () => {
+  it('has not the result, whichever adapter loads it, and whatever the chain sends', async () => {
     const store = await database.open()
     const key = keyOfNew()
     const conversation = store.conversation({ ...key, framing: 'chat' })
@@ -133,6 +133,13 @@ onEachDatabase('a window that begins behind a call, since a person spoke while i
     expect(ofAgents.map((item) => ('role' in item ? item.role : item.type))).toEqual(['user', 'assistant'])
     const ofAiSdk = await loadModelMessages(conversation, window)
     expect(ofAiSdk.map(({ role }) => role)).toEqual(['user', 'assistant'])
+    await using server = await startModelServer([{ content: 'Take a coat.' }])
+    const chain = await chainOn(database, server, {
+      memory: { ...key, returnMessages: true, maxTokenLimit: 40 },
+    })
+    await chain.predict({ input: 'And?' })
+    const sent = messagesIn(server.requests.at(-1)!)
+    expect(sent.map(({ role }) => role)).toEqual(['user', 'assistant', 'user'])
   })
 })
 

@@ -1,6 +1,7 @@
 import { ContextWindowExceededError } from '../errors.ts'
 import { countTurn } from '../tokens/count.ts'
 import { loadEncoder } from '../tokens/encoder.ts'
+import { withoutOrphans } from '../store/orphans.ts'
 import { contentText, renderText } from '../tokens/render.ts'
 import { inSlices } from '../tokens/steps.ts'
 import type { Message, StoredTurn } from '../types.ts'
@@ -82,7 +83,7 @@ export class Requests {
     const input = (content: string): Message => ({ role: 'user', content })
     const said = template
       ? [input(template.fill(this.#settings.memory.render(history) as string, this.#input))]
-      : [...history.map(toPlainMessage), input(this.#input)]
+      : [...withoutOrphans(history).map(toPlainMessage), input(this.#input)]
     const opening: Message[] = system === undefined ? said : [{ role: 'system', content: system }, ...said]
     return { model, opening, rounds, tools, maxOutputTokens, params }
   }
