@@ -161,18 +161,7 @@ describe('a window of a million turns on postgres', () => {
 
 describe('many conversations of some hundred turns on postgres', () => {
   it('are no reason to read one of them for a key: a look-up reads the row that it finds', async () => {
-    const host = await postgresHost()
-    onTestFinished(() => host.close())
-    await host.store.migrate()
-    await host.client.unsafe(`
-      insert into backscroll_conversations (${HEAD_COLUMNS})
-      select 'u' || u, 'c' || u, 'o200k_base', 'text ["Human","AI"]', 300, 300, 300, 1500, 1, now(), now()
-      from generate_series(1, 300) as u;
-      insert into backscroll_turns (${TURN_COLUMNS}, idempotency_key)
-      select 'u' || u, 'c' || u, p, 5, 4, 5 * p, '[{"role":"user","content":"x"}]', now(), 'k' || p
-      from generate_series(1, 300) as p, generate_series(1, 300) as u`)
-    // By these statistics a user and a conversation together make one turn: any index will do.
-    await host.client`vacuum analyze`
+    const host = await manyConversations({ keyed: true })
     const conversation = host.store.conversation({ userId: 'u7', conversationId: 'c7' })
     await conversation.listTurns({ limit: 1 })
     for (const [call, found] of [
@@ -193,17 +182,7 @@ describe('many conversations of some hundred turns on postgres', () => {
   })
 
   it('are no reason to read one of them where a message joins its newest turn, or goes', async () => {
-    const host = await postgresHost()
-    onTestFinished(() => host.close())
-    await host.store.migrate()
-    await host.client.unsafe(`
-      insert into backscroll_conversations (${HEAD_COLUMNS})
-      select 'u' || u, 'c' || u, 'o200k_base', 'text ["Human","AI"]', 300, 300, 300, 1500, 1, now(), now()
-      from generate_series(1, 300) as u;
-      insert into backscroll_turns (${TURN_COLUMNS})
-      select 'u' || u, 'c' || u, p, 5, 4, 5 * p, '[{"role":"user","content":"x"}]', now()
-      from generate_series(1, 300) as p, generate_series(1, 300) as u`)
-    await host.client`vacuum analyze`
+    const host = await manyConversations({ keyed: false })
     const conversation = host.store.conversation({ userId: 'u7', conversationId: 'c7' })
     await conversation.listTurns({ limit: 1 })
     for (const call of [
@@ -228,6 +207,22 @@ describe('many conversations of some hundred turns on postgres', () => {
     }
   })
 })
+
+/** A host with 300 conversations of 300 turns. By its statistics a user and a conversation together make one turn: any index will do. */
+async function manyConversations({ keyed }: { readonly keyed: boolean }): Promise<PostgresHost> {
+  const host = await postgresHost()
+  onTestFinished(() => host.close())
+  await host.store.migrate()
+  await host.client.unsafe(`
+    insert into backscroll_conversations (${HEAD_COLUMNS})
+    select 'u' || u, 'c' || u, 'o200k_base', 'text ["Human","AI"]', 300, 300, 300, 1500, 1, now(), now()
+    from generate_series(1, 300) as u;
+    insert into backscroll_turns (${TURN_COLUMNS}, idempotency_key)
+    select 'u' || u, 'c' || u, p, 5, 4, 5 * p, '[{"role":"user","content":"x"}]', now(), ${keyed ? "'k' || p" : 'null'}
+    from generate_series(1, 300) as p, generate_series(1, 300) as u`)
+  await host.client`vacuum analyze`
+  return host
+}
 
 /** What the executor did, the statement planned for its parameters or, as after some runs, for any. */
 async function explain(
