@@ -179,7 +179,7 @@ describe('on postgres, a deadline', () => {
   it('leaves open what became of a write that waits for a lock; its key settles it', async () => {
     await using host = await postgresHost()
     await host.store.migrate()
-    await using store = await openStore(host.url, { deadlineMs: 300, migrate: false })
+    await using store = await openStore(host.url, { deadlineMs: 1000, migrate: false })
     const conversation = store.conversation(KEY)
     await conversation.append(turnOf('one'))
     const locked = gate()
